@@ -1,1 +1,41 @@
-//! Placeholder.
+//! What tests need to drive a server from outside: raw protocol clients, the stock Socket.IO clients, Redis, a browser.
+//!
+//! | to… | use |
+//! |---|---|
+//! | send any bytes and see the answer | [`http`], [`RawSocket`], [`Polling`] |
+//! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
+//! | publish as another program on the bus | [`PythonManager`] |
+//! | have a Redis that may stop and come back | [`RedisServer`] |
+//! | run a binary of the workspace, or a script that drives a browser | [`Server`], [`run_node`] |
+//!
+//! Nothing here knows the crates under test. Everything is async, runs on the test's own Tokio runtime, ends its child
+//! processes when dropped, and panics with what it saw when the server does not do what the test waits for.
+//!
+//! Children need packages from npm and PyPI; `cargo xtask setup` installs them.
+
+mod child;
+mod driver;
+mod frame;
+pub mod http;
+mod install;
+mod node;
+mod polling;
+mod python_manager;
+mod raw_socket;
+mod redis_server;
+mod server;
+mod stock_client;
+
+pub use frame::Frame;
+pub use node::run_node;
+pub use polling::Polling;
+pub use python_manager::{PythonManager, To};
+pub use raw_socket::RawSocket;
+pub use redis_server::RedisServer;
+pub use server::{Server, free_port};
+pub use stock_client::{ClientEvent, ConnectOptions, StockClient};
+
+use std::time::Duration;
+
+/// How long anything here waits for a server before it panics, unless the method says otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(5);

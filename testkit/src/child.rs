@@ -1,0 +1,53 @@
+//! What every child process has in common: how it starts, and that its output is kept for the panic message.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::install;
+
+/// Starts a program that dies with its handle; panics, with help, when it is not installed.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let program = command.as_std().get_program().display().to_string();
+    command
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => install::missing(program),
+            _ => panic!("cannot start {program}: {error}"),
+        })
+}
+
+/// The lines that a child wrote, collected while it runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Output(Arc<Mutex<String>>);
+
+impl Output {
+    /// Collects everything from this pipe, in a task that ends when the pipe does.
+    pub(crate) fn collect(pipe: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let output = Self::default();
+        let collected = output.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(pipe).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                collected.push(&line);
+            }
+        });
+        output
+    }
+
+    pub(crate) fn push(&self, line: &str) {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.push_str(line);
+        text.push('\n');
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

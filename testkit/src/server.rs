@@ -1,0 +1,163 @@
+//! A binary of the workspace as a child process.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::child::{self, Output};
+
+/// How long a server may take to start and to stop; more than for an answer, because a loaded machine starts a process slowly.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A server in a child process, killed on drop.
+///
+/// It must print a line with its `http://…` URL on stdout once it listens. Give it port 0 where it takes one.
+///
+/// ```no_run
+/// # async fn example() {
+/// # let exe = "chat";
+/// // In an integration test `exe` is env!("CARGO_BIN_EXE_chat").
+/// let server = testkit::Server::spawn(exe, &[("BIND", "127.0.0.1:0")]).await;
+/// assert_eq!(testkit::http::get(server.addr(), "/health").await.status, 200);
+/// assert!(server.terminate().await.success());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    url: String,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl Server {
+    /// Starts this program with these variables added to the environment, and waits for its URL.
+    ///
+    /// Panics with the program's output when it ends, or is silent for 20 s, before there is one.
+    pub async fn spawn(exe: impl AsRef<Path>, envs: &[(&str, &str)]) -> Self {
+        let mut child = child::spawn(
+            Command::new(exe.as_ref())
+                .envs(envs.iter().copied())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
+        let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
+        let stdout = Output::default();
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let found = timeout(LIMIT, find_url(&mut lines, &stdout))
+            .await
+            .ok()
+            .flatten();
+        let Some(url) = found else {
+            // Its last words may still be in the pipe; they say more than any message from here.
+            let ended = timeout(Duration::from_secs(1), child.wait()).await;
+            panic!(
+                "no line with http:// from {} ({ended:?})\nstdout:\n{}\nstderr:\n{}",
+                exe.as_ref().display(),
+                stdout.text(),
+                stderr.text()
+            );
+        };
+        let rest = stdout.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                rest.push(&line);
+            }
+        });
+        Self {
+            child,
+            url,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The URL that it printed, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address in [`url`](Self::url).
+    pub fn addr(&self) -> SocketAddr {
+        let host = self.url.trim_start_matches("http://");
+        host.parse()
+            .unwrap_or_else(|_| panic!("{} has no IP address and port", self.url))
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child
+            .id()
+            .expect("a child has its id until it was waited for")
+    }
+
+    /// What it wrote on stdout so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What it wrote on stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Asks it to stop with SIGTERM and waits 20 s for its exit status.
+    pub async fn terminate(mut self) -> ExitStatus {
+        // The shell's own kill: the program of that name is not on every machine, and a signal by system call is unsafe.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &self.pid().to_string()])
+            .status()
+            .await;
+        assert!(
+            matches!(sent, Ok(status) if status.success()),
+            "cannot send SIGTERM: {sent:?}"
+        );
+        match timeout(LIMIT, self.child.wait()).await {
+            Ok(status) => status.expect("a child can be waited for"),
+            Err(_) => panic!(
+                "the server did not stop after SIGTERM; stderr:\n{}",
+                self.stderr()
+            ),
+        }
+    }
+
+    /// Kills it with SIGKILL and waits for its end.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a child can be killed");
+    }
+}
+
+/// A port on 127.0.0.1 that is free now, for servers that cannot take port 0.
+///
+/// It lies below the ports that the kernel gives to outgoing connections: a client that reconnects to a stopped server on
+/// one of those may be given the same port for itself, and then talks to itself.
+pub fn free_port() -> u16 {
+    loop {
+        let port = 10_000 + (RandomState::new().hash_one(()) % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+async fn find_url(
+    lines: &mut Lines<BufReader<impl AsyncRead + Unpin>>,
+    seen: &Output,
+) -> Option<String> {
+    while let Ok(Some(line)) = lines.next_line().await {
+        seen.push(&line);
+        if let Some(at) = line.find("http://") {
+            let url = line[at..].split_whitespace().next().unwrap_or_default();
+            return Some(url.trim_end_matches(['/', '.', ',']).to_owned());
+        }
+    }
+    None
+}

@@ -1,0 +1,55 @@
+//! Settings and limits of a server.
+
+use std::time::Duration;
+
+use crate::origin::Origins;
+
+/// How a server behaves. Every limit has a safe default.
+///
+/// ```
+/// # use fast_app_engineio::Config;
+/// let config = Config { max_payload: 100_000, ..Config::default() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The path that is served, with a slash at both ends. Default `/socket.io/`.
+    pub path: String,
+    /// Time between two pings. Default 25 s.
+    pub ping_interval: Duration,
+    /// How long a client may take to answer a ping. Default 20 s.
+    pub ping_timeout: Duration,
+    /// How long a client may take from its WebSocket request to the end of the upgrade. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// The largest message or polling body that is accepted, in bytes. Default 1,000,000.
+    pub max_payload: usize,
+    /// How many frames one WebSocket message may be cut into, empty ones counted. Default 4,096.
+    pub max_fragments: usize,
+    /// How many packets one polling body may hold. Default 1,000.
+    pub max_packets: usize,
+    /// How long the body of a request may take to arrive. Default 30 s.
+    pub body_timeout: Duration,
+    /// How many bytes may wait for one client that does not read. Default 1 MiB.
+    pub max_outbox: usize,
+    /// How long a client may take no byte of what waits for it. Default 5 s.
+    pub write_timeout: Duration,
+    /// Which web pages may connect. Default [`Origins::SameOrigin`].
+    pub origins: Origins,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io/".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            max_payload: 1_000_000,
+            max_fragments: 4_096,
+            max_packets: 1_000,
+            body_timeout: Duration::from_secs(30),
+            max_outbox: 1 << 20,
+            write_timeout: Duration::from_secs(5),
+            origins: Origins::SameOrigin,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! All sessions of one server.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::request::Parts;
+use parking_lot::Mutex;
+use tokio::time::MissedTickBehavior;
+
+use crate::{
+    config::Config,
+    error::RequestError,
+    flusher::Shard,
+    frame::Frame,
+    handler::{CloseReason, Handler},
+    session::{Alarm, Session},
+    sid::Sid,
+    transport::Socket,
+    wheel::Wheel,
+};
+
+/// Slots of the timer wheel: with the default pace it goes round in 51 s, a little more than a heartbeat takes.
+const WHEEL_SLOTS: usize = 512;
+
+/// A server: its settings, its handler, its sessions and the tasks that serve them.
+pub struct Engine {
+    config: Config,
+    handler: Box<dyn Handler>,
+    sessions: Mutex<HashMap<Sid, Arc<Session>>>,
+    wheel: Mutex<Wheel<(Weak<Session>, Alarm)>>,
+    shards: OnceLock<Box<[Arc<Shard>]>>,
+    opened: AtomicUsize,
+    shutting_down: AtomicBool,
+    ping: Frame,
+}
+
+impl Engine {
+    /// A server whose sessions `handler` receives. Its tasks start with the first session and end with the server.
+    pub fn new(config: Config, handler: impl Handler) -> Arc<Self> {
+        let resolution = pace(&config);
+        Arc::new(Self {
+            config,
+            handler: Box::new(handler),
+            sessions: Mutex::default(),
+            wheel: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
+            shards: OnceLock::new(),
+            opened: AtomicUsize::new(0),
+            shutting_down: AtomicBool::new(false),
+            ping: Frame::control("2"),
+        })
+    }
+
+    /// The settings of the server.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many sessions are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.lock().len()
+    }
+
+    /// Refuses new sessions and closes those that are open.
+    pub fn shutdown(&self) {
+        self.shutting_down.store(true, Ordering::Release);
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            session.close(CloseReason::Shutdown);
+        }
+    }
+
+    /// Whether a new session may be opened now.
+    pub(crate) fn admit(&self) -> Result<(), RequestError> {
+        match self.shutting_down.load(Ordering::Acquire) {
+            true => Err(RequestError::ShuttingDown),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens a session that polls, and returns it with its open packet.
+    pub(crate) fn open_polling(self: &Arc<Self>, request: &Parts) -> (Arc<Session>, Frame) {
+        let session = Arc::new(Session::polling(
+            Sid::random(),
+            self.clone(),
+            self.next_shard(),
+        ));
+        let open = self.open_packet(session.sid(), &["websocket"]);
+        self.register(&session, request);
+        (session, open)
+    }
+
+    /// Opens a session on a WebSocket; its open packet is on the way.
+    pub(crate) fn open_websocket(
+        self: &Arc<Self>,
+        socket: Arc<Socket>,
+        request: &Parts,
+    ) -> Arc<Session> {
+        let session = Arc::new(Session::websocket(
+            Sid::random(),
+            self.clone(),
+            self.next_shard(),
+            socket,
+        ));
+        session.send(&[self.open_packet(session.sid(), &[])]);
+        self.register(&session, request);
+        session
+    }
+
+    pub(crate) fn find(&self, sid: &str) -> Result<Arc<Session>, RequestError> {
+        let sid = Sid::parse(sid).ok_or(RequestError::UnknownSid)?;
+        self.sessions
+            .lock()
+            .get(&sid)
+            .cloned()
+            .ok_or(RequestError::UnknownSid)
+    }
+
+    pub(crate) fn forget(&self, sid: Sid) {
+        self.sessions.lock().remove(&sid);
+    }
+
+    /// Rings `session` after `delay`.
+    pub(crate) fn wake_at(&self, delay: Duration, session: &Arc<Session>, alarm: Alarm) {
+        self.wheel
+            .lock()
+            .insert(delay, (Arc::downgrade(session), alarm));
+    }
+
+    pub(crate) fn ping(&self) -> &Frame {
+        &self.ping
+    }
+
+    fn register(&self, session: &Arc<Session>, request: &Parts) {
+        self.sessions.lock().insert(session.sid(), session.clone());
+        session.start(self.handler.open(session, request));
+        tracing::debug!(sid = ?session.sid(), "session opened");
+    }
+
+    /// `0{"sid":…}` (Engine.IO protocol v4, "Handshake").
+    fn open_packet(&self, sid: Sid, upgrades: &[&str]) -> Frame {
+        let Config {
+            ping_interval,
+            ping_timeout,
+            max_payload,
+            ..
+        } = &self.config;
+        let upgrades = upgrades
+            .iter()
+            .map(|name| format!("{name:?}"))
+            .collect::<Vec<_>>()
+            .join(",");
+        Frame::control(&format!(
+            r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{max_payload}}}"#,
+            ping_interval.as_millis(),
+            ping_timeout.as_millis(),
+        ))
+    }
+
+    fn next_shard(self: &Arc<Self>) -> Arc<Shard> {
+        let shards = self.shards.get_or_init(|| {
+            tokio::spawn(turn_wheel(Arc::downgrade(self), pace(&self.config)));
+            let workers = tokio::runtime::Handle::current().metrics().num_workers();
+            (0..workers).map(|_| Shard::start()).collect()
+        });
+        let next = self.opened.fetch_add(1, Ordering::Relaxed);
+        shards[next % shards.len()].clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shards
+            .get()
+            .into_iter()
+            .flatten()
+            .for_each(|shard| shard.end());
+    }
+}
+
+/// How often the wheel turns: a deadline is kept to a twentieth of the shortest one, between 1 and 100 ms.
+fn pace(config: &Config) -> Duration {
+    let shortest = config.ping_interval.min(config.ping_timeout);
+    (shortest / 20).clamp(Duration::from_millis(1), Duration::from_millis(100))
+}
+
+async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
+    let mut ticks = tokio::time::interval(pace);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut due = Vec::new();
+    loop {
+        ticks.tick().await;
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        engine.wheel.lock().tick(&mut due);
+        drop(engine);
+        for (session, alarm) in due.drain(..) {
+            if let Some(session) = session.upgrade() {
+                session.ring(alarm);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One message to many sessions.
+
+use std::{mem, sync::Arc};
+
+use crate::{
+    flusher::Shard,
+    frame::Frame,
+    handler::CloseReason,
+    session::{Pushed, Session},
+};
+
+/// Sends the same frames to any number of sessions.
+///
+/// [`Fanout::push`] only queues, so it may be called under a lock; [`Fanout::finish`] (or dropping it) hands the sessions
+/// to their flushers and must be called without one, because it may close sessions that do not read.
+pub struct Fanout<'a> {
+    frames: &'a [Frame],
+    delivered: usize,
+    listed: Vec<(Arc<Shard>, Vec<Arc<Session>>)>,
+    full: Vec<Arc<Session>>,
+    overflowed: Vec<Arc<Session>>,
+}
+
+impl<'a> Fanout<'a> {
+    /// A fan-out of these frames, which stay together on every connection.
+    pub fn new(frames: &'a [Frame]) -> Self {
+        Self {
+            frames,
+            delivered: 0,
+            listed: Vec::new(),
+            full: Vec::new(),
+            overflowed: Vec::new(),
+        }
+    }
+
+    /// Queues the frames for one session.
+    pub fn push(&mut self, session: &Arc<Session>) {
+        match session.push(self.frames) {
+            Pushed::Closed => return,
+            Pushed::Overflow => {
+                self.overflowed.push(session.clone());
+                return;
+            }
+            Pushed::Queued => {}
+            Pushed::Full => self.full.push(session.clone()),
+            Pushed::List => self.list(session),
+        }
+        self.delivered += 1;
+    }
+
+    /// How many sessions have taken the frames.
+    pub fn delivered(&self) -> usize {
+        self.delivered
+    }
+
+    /// Lets the flushers write. Where a session's outbox has grown long, this waits until it was written once: a
+    /// publisher that is faster than the sockets is slowed down here instead of filling memory.
+    ///
+    /// Cancel-safe: what was queued is written all the same.
+    pub async fn finish(mut self) -> usize {
+        let delivered = self.delivered;
+        let full = mem::take(&mut self.full);
+        drop(self);
+        for session in full {
+            session.flush();
+            tokio::task::yield_now().await;
+        }
+        delivered
+    }
+
+    fn list(&mut self, session: &Arc<Session>) {
+        let shard = session.shard();
+        match self
+            .listed
+            .iter_mut()
+            .find(|(known, _)| Arc::ptr_eq(known, shard))
+        {
+            Some((_, sessions)) => sessions.push(session.clone()),
+            None => self.listed.push((shard.clone(), vec![session.clone()])),
+        }
+    }
+}
+
+impl Drop for Fanout<'_> {
+    fn drop(&mut self) {
+        for (shard, sessions) in self.listed.drain(..) {
+            shard.list(sessions);
+        }
+        for session in self.overflowed.drain(..) {
+            session.close(CloseReason::SlowConsumer);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the layer above implements.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::session::Session;
+
+/// Receives new sessions.
+pub trait Handler: Send + Sync + 'static {
+    /// A client has opened a session with this request; what is returned gets its messages.
+    ///
+    /// The open packet is sent first, whatever is sent from here.
+    fn open(&self, session: &Arc<Session>, request: &Parts) -> Box<dyn Connection>;
+}
+
+/// The receiving end of one session.
+///
+/// Methods are called one at a time and in order, except for [`Connection::closed`], which may come from anywhere, once.
+pub trait Connection: Send + Sync + 'static {
+    /// Whether the next message can be taken. While it is pending nothing more is read from the client.
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// A message has arrived.
+    fn message(&self, message: Message);
+
+    /// The time set by [`Session::alarm`] has come.
+    fn alarm(&self) {}
+
+    /// The session is over; nothing can be sent any more.
+    fn closed(&self, reason: CloseReason);
+}
+
+/// A message of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Text, without the leading `4`.
+    Text(String),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client said so.
+    Client,
+    /// The application said so.
+    Server,
+    /// The client's TCP connection or WebSocket ended.
+    TransportClose,
+    /// The client sent something that the protocol does not allow.
+    ProtocolError,
+    /// The client did not answer a ping in time.
+    PingTimeout,
+    /// The client did not read what was sent to it.
+    SlowConsumer,
+    /// The server is shutting down.
+    Shutdown,
+}
+
+impl CloseReason {
+    /// A short name for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client_close",
+            Self::Server => "server_close",
+            Self::TransportClose => "transport_close",
+            Self::ProtocolError => "protocol_error",
+            Self::PingTimeout => "ping_timeout",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// The WebSocket close code that tells the client (RFC 6455, section 7.4.1).
+    pub(crate) fn websocket_code(self) -> u16 {
+        match self {
+            Self::ProtocolError => 1002,
+            Self::SlowConsumer => 1008,
+            Self::Shutdown => 1001,
+            _ => 1000,
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,587 @@
+//! One client.
+//!
+//! ```text
+//!            GET                      2probe, 5
+//!  ─open─► Polling ─────────────────────────────► WebSocket ─┐
+//!     └────────────── GET with upgrade ──────────────┘       │
+//!                        │                                   │
+//!                        └────────────► close ◄──────────────┘
+//! ```
+//!
+//! What is to be sent waits in the outbox. On a WebSocket exactly one party writes at a time, and `Flush` says who: a
+//! flusher for a moment, or, where the socket would block, a task that waits for it.
+
+use std::{
+    mem,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    config::Config,
+    engine::Engine,
+    error::RequestError,
+    flusher::Shard,
+    frame::Frame,
+    handler::{CloseReason, Connection},
+    outbox::Outbox,
+    sid::Sid,
+    transport::Socket,
+};
+
+/// From so many queued bytes on, whoever queues more also writes.
+const FULL: usize = 256 * 1024;
+
+/// How long a closed WebSocket may take to say goodbye.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// A client's session, from its first request to its close.
+pub struct Session {
+    sid: Sid,
+    engine: Arc<Engine>,
+    shard: Arc<Shard>,
+    connection: OnceLock<Box<dyn Connection>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    closed: Option<CloseReason>,
+    transport: Transport,
+    flush: Flush,
+    outbox: Outbox,
+    /// Bytes of frames that the task of a blocked socket has taken out of the outbox, unsent as far as we know.
+    borrowed: usize,
+    awaits_pong: bool,
+}
+
+enum Transport {
+    Polling(Polling),
+    WebSocket(Arc<Socket>),
+}
+
+#[derive(Default)]
+struct Polling {
+    /// A GET is being held; with the waker of its task once it has nothing to answer.
+    held: Option<Option<Waker>>,
+    posting: bool,
+    upgrade: Upgrade,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Upgrade {
+    #[default]
+    None,
+    Requested,
+    /// The probe was answered: every GET is to end, so that the client can go over.
+    Probed,
+}
+
+/// Who writes to the WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Nobody: nothing waits.
+    Idle,
+    /// A flusher will.
+    Listed,
+    /// Somebody is writing right now.
+    Writing,
+    /// A task of its own, which waits until the socket takes more.
+    Blocked,
+}
+
+/// What became of frames that were to be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// Queued; somebody sends them already.
+    Queued,
+    /// Queued; the caller puts the session onto the flush list.
+    List,
+    /// Queued, and so much is there that the caller should flush.
+    Full,
+    /// Not queued: the client does not read. The caller closes it.
+    Overflow,
+    /// Not queued: the session is over.
+    Closed,
+}
+
+/// What a session's alarm is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Alarm {
+    /// Time to send a ping.
+    Ping,
+    /// Time for its pong to be there.
+    Pong,
+    /// The connection asked for it.
+    Connection,
+    /// A closed session has had its time.
+    Linger,
+}
+
+/// The answer to a GET.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// These frames; never none.
+    Frames(Vec<Frame>),
+    /// Nothing, but the request must end.
+    Noop,
+    /// The session is over.
+    Close,
+}
+
+impl Session {
+    /// A session that begins by polling.
+    pub(crate) fn polling(sid: Sid, engine: Arc<Engine>, shard: Arc<Shard>) -> Self {
+        Self::new(sid, engine, shard, Transport::Polling(Polling::default()))
+    }
+
+    /// A session that begins on a WebSocket.
+    pub(crate) fn websocket(
+        sid: Sid,
+        engine: Arc<Engine>,
+        shard: Arc<Shard>,
+        socket: Arc<Socket>,
+    ) -> Self {
+        Self::new(sid, engine, shard, Transport::WebSocket(socket))
+    }
+
+    fn new(sid: Sid, engine: Arc<Engine>, shard: Arc<Shard>, transport: Transport) -> Self {
+        let state = State {
+            closed: None,
+            transport,
+            flush: Flush::Idle,
+            outbox: Outbox::default(),
+            borrowed: 0,
+            awaits_pong: false,
+        };
+        Self {
+            sid,
+            engine,
+            shard,
+            connection: OnceLock::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Gives the session its receiving end and starts its heartbeat.
+    pub(crate) fn start(self: &Arc<Self>, connection: Box<dyn Connection>) {
+        let first = self.connection.set(connection).is_ok();
+        debug_assert!(first, "a session is started once");
+        self.engine
+            .wake_at(self.config().ping_interval, self, Alarm::Ping);
+    }
+
+    /// The session's id.
+    pub fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().closed.is_some()
+    }
+
+    /// Queues frames; they stay together. Returns whether the session was still open.
+    pub fn send(self: &Arc<Self>, frames: &[Frame]) -> bool {
+        match self.push(frames) {
+            Pushed::Queued => true,
+            Pushed::Full => {
+                self.flush();
+                true
+            }
+            Pushed::List => {
+                self.shard.list([self.clone()]);
+                true
+            }
+            Pushed::Overflow => {
+                self.close(CloseReason::SlowConsumer);
+                false
+            }
+            Pushed::Closed => false,
+        }
+    }
+
+    /// Calls [`Connection::alarm`] after `delay`.
+    pub fn alarm(self: &Arc<Self>, delay: Duration) {
+        self.engine.wake_at(delay, self, Alarm::Connection);
+    }
+
+    /// Ends the session, after what is queued has been sent. Only the first call counts.
+    ///
+    /// Every end goes through here, whoever wanted it.
+    pub fn close(self: &Arc<Self>, reason: CloseReason) {
+        self.close_with(reason, reason.websocket_code());
+    }
+
+    /// Like [`Session::close`], with a WebSocket close code that says more than the reason does.
+    pub(crate) fn close_with(self: &Arc<Self>, reason: CloseReason, code: u16) {
+        let forget = {
+            let mut state = self.state.lock();
+            if state.closed.is_some() {
+                return;
+            }
+            state.closed = Some(reason);
+            state.begin_close(reason, code)
+        };
+        tracing::debug!(sid = ?self.sid, %reason, "session closed");
+        match forget {
+            Forget::Now => self.engine.forget(self.sid),
+            Forget::AfterLastPoll => {}
+        }
+        self.engine.wake_at(LINGER, self, Alarm::Linger);
+        self.shard.list([self.clone()]);
+        if let Some(connection) = self.connection.get() {
+            connection.closed(reason);
+        }
+    }
+
+    /// Ends the session over requests that contradict each other, unless it has gone over to a WebSocket.
+    pub(crate) fn close_if_polling(self: &Arc<Self>) {
+        let polling = matches!(self.state.lock().transport, Transport::Polling(_));
+        if polling {
+            self.close(CloseReason::ProtocolError);
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.engine.config()
+    }
+
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    pub(crate) fn connection(&self) -> Option<&dyn Connection> {
+        self.connection.get().map(Box::as_ref)
+    }
+
+    /// Queues frames without sending them.
+    pub(crate) fn push(&self, frames: &[Frame]) -> Pushed {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if state.closed.is_some() {
+            return Pushed::Closed;
+        }
+        let length: usize = frames.iter().map(Frame::len).sum();
+        let stuck = match &state.transport {
+            Transport::Polling(polling) => polling.held.is_none(),
+            Transport::WebSocket(_) => state.flush == Flush::Blocked,
+        };
+        let waiting = state.outbox.bytes() + state.borrowed;
+        if stuck && waiting > 0 && waiting + length > self.config().max_outbox {
+            return Pushed::Overflow;
+        }
+        frames
+            .iter()
+            .for_each(|frame| state.outbox.push(frame.clone()));
+        match &mut state.transport {
+            Transport::Polling(polling) => {
+                polling.wake();
+                Pushed::Queued
+            }
+            Transport::WebSocket(_) => match state.flush {
+                Flush::Idle => {
+                    state.flush = Flush::Listed;
+                    Pushed::List
+                }
+                Flush::Listed if state.outbox.bytes() > FULL => Pushed::Full,
+                _ => Pushed::Queued,
+            },
+        }
+    }
+
+    /// Writes what is queued to the WebSocket, without waiting.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        let (socket, mut outbox) = {
+            let mut state = self.state.lock();
+            if state.flush != Flush::Listed {
+                return;
+            }
+            let Transport::WebSocket(socket) = &state.transport else {
+                return;
+            };
+            let socket = socket.clone();
+            state.flush = Flush::Writing;
+            (socket, mem::take(&mut state.outbox))
+        };
+        loop {
+            match socket.try_write(&outbox) {
+                Ok(count) => outbox.advance(count),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.block(&outbox);
+                    tokio::spawn(drain(self.clone(), socket, outbox));
+                    return;
+                }
+                Err(_) => return self.broken(),
+            }
+            if outbox.is_empty() {
+                match self.take_more(&socket) {
+                    Some(more) => outbox = more,
+                    None => return,
+                }
+            }
+        }
+    }
+
+    /// The next frames after all were written; `None` when there are none and nobody writes any more.
+    fn take_more(&self, socket: &Socket) -> Option<Outbox> {
+        let mut state = self.state.lock();
+        state.borrowed = 0;
+        if state.outbox.is_empty() {
+            state.flush = Flush::Idle;
+            if state.closed.is_some() {
+                socket.shutdown_write();
+            }
+            return None;
+        }
+        let more = mem::take(&mut state.outbox);
+        if state.flush == Flush::Blocked {
+            state.borrowed = more.bytes();
+        }
+        Some(more)
+    }
+
+    /// The socket takes no more for now; a task keeps `outbox` and waits.
+    fn block(&self, outbox: &Outbox) {
+        let mut state = self.state.lock();
+        state.flush = Flush::Blocked;
+        state.borrowed = outbox.bytes();
+    }
+
+    /// The socket cannot be written to any more.
+    fn broken(self: &Arc<Self>) {
+        self.close(CloseReason::TransportClose);
+        let mut state = self.state.lock();
+        state.outbox = Outbox::default();
+        if let Transport::WebSocket(socket) = &state.transport {
+            socket.shutdown();
+        }
+    }
+
+    /// A deadline has come.
+    pub(crate) fn ring(self: &Arc<Self>, alarm: Alarm) {
+        match alarm {
+            Alarm::Ping => self.ping(),
+            Alarm::Pong if self.state.lock().awaits_pong => self.close(CloseReason::PingTimeout),
+            Alarm::Pong => {
+                let config = self.config();
+                let rest = config.ping_interval.saturating_sub(config.ping_timeout);
+                self.engine.wake_at(rest, self, Alarm::Ping);
+            }
+            Alarm::Connection => {
+                if let Some(connection) = self.connection() {
+                    connection.alarm();
+                }
+            }
+            Alarm::Linger => {
+                self.engine.forget(self.sid);
+                if let Transport::WebSocket(socket) = &self.state.lock().transport {
+                    socket.shutdown();
+                }
+            }
+        }
+    }
+
+    fn ping(self: &Arc<Self>) {
+        self.state.lock().awaits_pong = true;
+        if self.send(std::slice::from_ref(self.engine.ping())) {
+            self.engine
+                .wake_at(self.config().ping_timeout, self, Alarm::Pong);
+        }
+    }
+
+    /// The client has answered a ping.
+    pub(crate) fn pong(&self) {
+        self.state.lock().awaits_pong = false;
+    }
+
+    /// A GET has come; it must end with [`Session::release_poll`].
+    pub(crate) fn hold_poll(&self) -> Result<(), RequestError> {
+        let mut state = self.state.lock();
+        let Transport::Polling(polling) = &mut state.transport else {
+            return Err(RequestError::BadRequest);
+        };
+        if polling.held.is_some() {
+            return Err(RequestError::BadRequest);
+        }
+        polling.held = Some(None);
+        Ok(())
+    }
+
+    pub(crate) fn release_poll(&self) {
+        if let Transport::Polling(polling) = &mut self.state.lock().transport {
+            polling.held = None;
+        }
+    }
+
+    /// The answer to the GET that is held.
+    pub(crate) fn poll_frames(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Transport::Polling(polling) = &mut state.transport else {
+            return Poll::Ready(Polled::Noop);
+        };
+        if !state.outbox.is_empty() {
+            return Poll::Ready(Polled::Frames(take_payload(
+                &mut state.outbox,
+                self.config().max_payload,
+            )));
+        }
+        match state.closed {
+            Some(CloseReason::Client) => return Poll::Ready(Polled::Noop),
+            Some(_) => return Poll::Ready(Polled::Close),
+            None if polling.upgrade == Upgrade::Probed => return Poll::Ready(Polled::Noop),
+            None => {}
+        }
+        polling.held = Some(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// A POST has come; it must end with [`Session::release_post`].
+    pub(crate) fn hold_post(&self) -> Result<(), RequestError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(RequestError::UnknownSid);
+        }
+        let Transport::Polling(polling) = &mut state.transport else {
+            return Err(RequestError::BadRequest);
+        };
+        if mem::replace(&mut polling.posting, true) {
+            return Err(RequestError::BadRequest);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn release_post(&self) {
+        if let Transport::Polling(polling) = &mut self.state.lock().transport {
+            polling.posting = false;
+        }
+    }
+
+    /// A WebSocket wants to take over.
+    pub(crate) fn request_upgrade(&self) -> Result<(), RequestError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(RequestError::UnknownSid);
+        }
+        match &mut state.transport {
+            Transport::Polling(polling) if polling.upgrade == Upgrade::None => {
+                polling.upgrade = Upgrade::Requested;
+                Ok(())
+            }
+            _ => Err(RequestError::BadRequest),
+        }
+    }
+
+    /// The probe has come: from now on every GET ends at once.
+    pub(crate) fn probe_upgrade(&self) {
+        if let Transport::Polling(polling) = &mut self.state.lock().transport {
+            polling.upgrade = Upgrade::Probed;
+            polling.wake();
+        }
+    }
+
+    /// The WebSocket takes over, with all that is queued. Returns whether the session was still open.
+    pub(crate) fn finish_upgrade(self: &Arc<Self>, socket: Arc<Socket>) -> bool {
+        {
+            let mut state = self.state.lock();
+            if state.closed.is_some() {
+                return false;
+            }
+            let before = mem::replace(&mut state.transport, Transport::WebSocket(socket));
+            if let Transport::Polling(mut polling) = before {
+                polling.wake();
+            }
+            state.flush = Flush::Listed;
+        }
+        self.shard.list([self.clone()]);
+        true
+    }
+
+    /// The WebSocket has failed before it took over; polling goes on.
+    pub(crate) fn abandon_upgrade(&self) {
+        if let Transport::Polling(polling) = &mut self.state.lock().transport {
+            polling.upgrade = Upgrade::None;
+        }
+    }
+}
+
+impl State {
+    fn begin_close(&mut self, reason: CloseReason, code: u16) -> Forget {
+        match &mut self.transport {
+            Transport::Polling(polling) => {
+                let held = polling.held.is_some();
+                polling.wake();
+                match reason {
+                    CloseReason::Server | CloseReason::Shutdown if !held => Forget::AfterLastPoll,
+                    _ => Forget::Now,
+                }
+            }
+            Transport::WebSocket(socket) => {
+                if reason == CloseReason::SlowConsumer {
+                    self.outbox = Outbox::default();
+                    socket.shutdown();
+                } else {
+                    self.outbox.push(Frame::close(code, ""));
+                    if self.flush == Flush::Idle {
+                        self.flush = Flush::Listed;
+                    }
+                }
+                Forget::Now
+            }
+        }
+    }
+}
+
+/// When the id of a closed session becomes unknown.
+enum Forget {
+    Now,
+    /// A polling client still has to fetch what is queued, and the close.
+    AfterLastPoll,
+}
+
+impl Polling {
+    fn wake(&mut self) {
+        if let Some(Some(waker)) = self.held.as_mut().map(Option::take) {
+            waker.wake();
+        }
+    }
+}
+
+/// Takes frames until the next would exceed `limit` bytes, but at least one.
+fn take_payload(outbox: &mut Outbox, limit: usize) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut length = 0;
+    while let Some(next) = outbox.peek() {
+        length += next.len();
+        if length > limit && !frames.is_empty() {
+            break;
+        }
+        frames.extend(outbox.pop());
+    }
+    frames
+}
+
+/// Waits for a socket that would block and writes on, until everything is written or the client has taken nothing for
+/// the configured time.
+async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
+    let limit = session.config().write_timeout;
+    loop {
+        while !outbox.is_empty() {
+            match tokio::time::timeout(limit, socket.write(&outbox)).await {
+                Ok(Ok(count)) => outbox.advance(count),
+                Ok(Err(_)) => return session.broken(),
+                Err(_) => {
+                    session.close(CloseReason::SlowConsumer);
+                    return session.broken();
+                }
+            }
+        }
+        match session.take_more(&socket) {
+            Some(more) => outbox = more,
+            None => return,
+        }
+    }
+}

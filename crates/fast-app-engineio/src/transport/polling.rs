@@ -1,0 +1,251 @@
+//! Sessions over plain HTTP: a GET that is held until there is something to say, and a POST for what the client says.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
+use http_body::{Body, Frame as BodyFrame, SizeHint};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
+
+use super::websocket::deliver;
+use crate::{
+    body::ResponseBody,
+    engine::Engine,
+    error::RequestError,
+    frame::{Frame, Kind},
+    handler::CloseReason,
+    packet::{Packet, SEPARATOR},
+    session::{Polled, Session},
+};
+
+/// Answers the first GET: a new session.
+pub(crate) fn open(engine: &Arc<Engine>, request: &Parts) -> Response<ResponseBody> {
+    let (_session, packet) = engine.open_polling(request);
+    text(Bytes::copy_from_slice(packet.payload()))
+}
+
+/// Holds a GET until there is something to answer.
+pub(crate) async fn poll(
+    engine: &Engine,
+    session: Arc<Session>,
+) -> Result<Response<ResponseBody>, RequestError> {
+    if let Err(error) = session.hold_poll() {
+        session.close_if_polling();
+        return Err(error);
+    }
+    let held = HeldPoll {
+        session: Some(session),
+    };
+    let polled = poll_fn(|cx| held.poll(cx)).await;
+    let payload = match &polled {
+        Polled::Frames(frames) => encode(frames),
+        Polled::Noop => Bytes::from_static(b"6"),
+        Polled::Close => Bytes::from_static(b"1"),
+    };
+    if polled == Polled::Close
+        && let Some(session) = &held.session
+    {
+        engine.forget(session.sid());
+    }
+    let mut response = text(Bytes::new());
+    *response.body_mut() = ResponseBody::poll(PollBody {
+        payload: Some(payload),
+        held,
+    });
+    Ok(response)
+}
+
+/// A GET that is being answered. When it is dropped before its answer was taken the client has gone, and what it
+/// should have got is lost: the session ends, so that the client finds out.
+struct HeldPoll {
+    session: Option<Arc<Session>>,
+}
+
+impl HeldPoll {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+        match &self.session {
+            Some(session) => session.poll_frames(cx),
+            None => Poll::Ready(Polled::Noop),
+        }
+    }
+
+    fn answered(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.release_poll();
+        }
+    }
+}
+
+impl Drop for HeldPoll {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.release_poll();
+            session.close(CloseReason::TransportClose);
+        }
+    }
+}
+
+/// The body of an answered GET.
+pub(crate) struct PollBody {
+    payload: Option<Bytes>,
+    held: HeldPoll,
+}
+
+impl Body for PollBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
+        self.held.answered();
+        Poll::Ready(
+            self.payload
+                .take()
+                .map(|payload| Ok(BodyFrame::data(payload))),
+        )
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.payload.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.payload.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
+/// Packets of a polling payload, separated by 0x1e; binary ones in Base64 behind a `b`.
+fn encode(frames: &[Frame]) -> Bytes {
+    let mut payload =
+        Vec::with_capacity(frames.iter().map(|frame| frame.as_bytes().len() + 1).sum());
+    for frame in frames {
+        let packet = frame.payload();
+        match frame.kind() {
+            Kind::Control => continue,
+            _ if payload.is_empty() => {}
+            _ => payload.push(SEPARATOR as u8),
+        }
+        if frame.kind() == Kind::Binary {
+            payload.push(b'b');
+            payload.extend_from_slice(STANDARD.encode(packet).as_bytes());
+        } else {
+            payload.extend_from_slice(packet);
+        }
+    }
+    payload.into()
+}
+
+/// Takes what a client posts.
+pub(crate) async fn post<B>(
+    session: Arc<Session>,
+    request: &Parts,
+    body: B,
+) -> Result<Response<ResponseBody>, RequestError>
+where
+    B: Body<Data: Send>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if let Err(error) = session.hold_post() {
+        session.close_if_polling();
+        return Err(error);
+    }
+    let mut post = HeldPost {
+        session,
+        failed: true,
+    };
+    let body = read_body(&post.session, &request.headers, body).await?;
+    let text_body = std::str::from_utf8(&body).map_err(|_| RequestError::BadRequest)?;
+    let limit = post.session.config().max_packets;
+    for (index, packet) in text_body.split(SEPARATOR).enumerate() {
+        if index == limit {
+            return Err(RequestError::BadRequest);
+        }
+        receive(&post.session, packet).await?;
+    }
+    post.failed = false;
+    Ok(text(Bytes::from_static(b"ok")))
+}
+
+/// A POST that is being read: one at a time, and when it fails, for whatever reason, part of it may be lost, so the
+/// session ends.
+struct HeldPost {
+    session: Arc<Session>,
+    failed: bool,
+}
+
+impl Drop for HeldPost {
+    fn drop(&mut self) {
+        self.session.release_post();
+        if self.failed {
+            self.session.close(CloseReason::ProtocolError);
+        }
+    }
+}
+
+async fn read_body<B>(
+    session: &Session,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Bytes, RequestError>
+where
+    B: Body<Data: Send>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let config = session.config();
+    if headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/octet-stream")
+    {
+        return Err(RequestError::BadRequest);
+    }
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > config.max_payload as u64) {
+        return Err(RequestError::PayloadTooLarge);
+    }
+    let limited = Limited::new(body, config.max_payload).collect();
+    match timeout(config.body_timeout, limited).await {
+        Err(_) => Err(RequestError::Timeout),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(RequestError::PayloadTooLarge)
+        }
+        Ok(Err(_)) => Err(RequestError::BadRequest),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+    }
+}
+
+async fn receive(session: &Arc<Session>, packet: &str) -> Result<(), RequestError> {
+    match Packet::from_payload(packet) {
+        Ok(Packet::Message(message)) => deliver(session, message).await,
+        Ok(Packet::Pong) => session.pong(),
+        Ok(Packet::Noop) => {}
+        Ok(Packet::Close) => session.close(CloseReason::Client),
+        Ok(Packet::Probe | Packet::Upgrade) => return Err(RequestError::BadRequest),
+        Err(error) => {
+            tracing::debug!(sid = ?session.sid(), %error, "packet refused");
+            return Err(RequestError::BadRequest);
+        }
+    }
+    Ok(())
+}
+
+fn text(payload: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(payload));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=UTF-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

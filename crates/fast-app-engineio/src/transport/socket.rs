@@ -1,0 +1,190 @@
+//! The connection under a WebSocket.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io::{self, IoSlice},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Poll, ready},
+};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf},
+    net::TcpStream,
+    sync::{Mutex, Notify},
+};
+
+use crate::outbox::Outbox;
+
+/// How many frames one system call takes.
+const FRAMES_PER_WRITE: usize = 64;
+
+const READ_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    /// What has just been read, for the moment until it is decoded: no connection owns a read buffer.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
+}
+
+type Stream = TokioIo<Upgraded>;
+
+/// The writing side, and the TCP connection itself where there is one.
+pub(crate) enum Socket {
+    /// The stream that lay under hyper: whoever has frames writes them, without a task.
+    Tcp(TcpStream),
+    /// Any other stream, such as TLS that ends in this process: written by a task that waits.
+    Other {
+        writer: Mutex<WriteHalf<Stream>>,
+        ended: Notify,
+    },
+}
+
+/// The reading side.
+pub(crate) enum Reader {
+    Tcp(Arc<Socket>),
+    Other(Arc<Socket>, ReadHalf<Stream>),
+}
+
+/// Takes an upgraded connection out of hyper: both sides, and what hyper has read beyond the request.
+pub(crate) fn take_apart(upgraded: Upgraded) -> (Arc<Socket>, Reader, bytes::Bytes) {
+    // Under hyper-util's `auto` server the stream sits in a wrapper, under hyper's own it does not.
+    let upgraded =
+        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return tcp(parts.io.into_inner(), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => tcp(parts.io.into_inner(), parts.read_buf),
+        Err(upgraded) => {
+            let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+            let socket = Arc::new(Socket::Other {
+                writer: Mutex::new(writer),
+                ended: Notify::new(),
+            });
+            (
+                socket.clone(),
+                Reader::Other(socket, reader),
+                bytes::Bytes::new(),
+            )
+        }
+    }
+}
+
+fn tcp(stream: TcpStream, read: bytes::Bytes) -> (Arc<Socket>, Reader, bytes::Bytes) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let socket = Arc::new(Socket::Tcp(stream));
+    (socket.clone(), Reader::Tcp(socket), read)
+}
+
+impl Socket {
+    /// Writes what the socket takes at once.
+    pub(crate) fn try_write(&self, outbox: &Outbox) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => {
+                let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+                match outbox.slices(&mut slices) {
+                    0 => Ok(0),
+                    1 => stream.try_write(&slices[0]),
+                    filled => stream.try_write_vectored(&slices[..filled]),
+                }
+            }
+            Self::Other { .. } => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Waits until the socket takes something and writes that.
+    ///
+    /// Cancel-safe: when it is dropped before it is done, nothing was written.
+    pub(crate) async fn write(&self, outbox: &Outbox) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => loop {
+                stream.writable().await?;
+                match self.try_write(outbox) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+            Self::Other { writer, .. } => {
+                let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+                let filled = outbox.slices(&mut slices);
+                let mut writer = writer.lock().await;
+                let count = writer.write_vectored(&slices[..filled]).await?;
+                writer.flush().await?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// Tells the peer that nothing more comes. Reading goes on, so that the peer still gets what was written.
+    pub(crate) fn shutdown_write(&self) {
+        match self {
+            Self::Tcp(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Write)),
+            Self::Other { .. } => self.shutdown(),
+        }
+    }
+
+    /// Ends both directions at once.
+    pub(crate) fn shutdown(&self) {
+        match self {
+            Self::Tcp(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Both)),
+            Self::Other { ended, .. } => ended.notify_one(),
+        }
+    }
+}
+
+impl Reader {
+    /// Waits for bytes and shows them to `take`; `None` when the peer has sent its last.
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn read<T>(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> T,
+    ) -> io::Result<Option<T>> {
+        match self {
+            Self::Tcp(socket) => {
+                let Socket::Tcp(stream) = &**socket else {
+                    return Ok(None);
+                };
+                poll_fn(|cx| {
+                    loop {
+                        ready!(stream.poll_read_ready(cx))?;
+                        let read = BUFFER.with_borrow_mut(|buffer| {
+                            stream
+                                .try_read(buffer)
+                                .map(|count| (count > 0).then(|| take(&buffer[..count])))
+                        });
+                        match read {
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                            read => return Poll::Ready(read),
+                        }
+                    }
+                })
+                .await
+            }
+            Self::Other(socket, reader) => {
+                let Socket::Other { ended, .. } = &**socket else {
+                    return Ok(None);
+                };
+                let read = poll_fn(|cx| {
+                    BUFFER.with_borrow_mut(|buffer| {
+                        let mut buffer = ReadBuf::new(buffer);
+                        ready!(Pin::new(&mut *reader).poll_read(cx, &mut buffer))?;
+                        let bytes = buffer.filled();
+                        Poll::Ready(Ok((!bytes.is_empty()).then(|| take(bytes))))
+                    })
+                });
+                tokio::select! {
+                    read = read => read,
+                    () = ended.notified() => Ok(None),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Sessions over WebSocket (RFC 6455): the handshake, the upgrade from polling, and reading.
+
+use std::{future::poll_fn, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
+use sha1::{Digest, Sha1};
+use tokio::time::timeout;
+
+use super::{
+    decoder::{DecodeError, Decoder, Incoming},
+    socket::{self, Reader, Socket},
+};
+use crate::{
+    body::ResponseBody,
+    engine::Engine,
+    error::RequestError,
+    frame::Frame,
+    handler::{CloseReason, Message},
+    outbox::Outbox,
+    packet::Packet,
+    session::Session,
+};
+
+/// RFC 6455, section 1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Answers a request for a WebSocket: `session` is the one that wants to go over to it, or none for a new one.
+pub(crate) fn accept(
+    engine: &Arc<Engine>,
+    mut request: Parts,
+    session: Option<Arc<Session>>,
+) -> Result<Response<ResponseBody>, RequestError> {
+    let key = check_handshake(&request)?;
+    let upgrade = request
+        .extensions
+        .remove::<OnUpgrade>()
+        .ok_or(RequestError::BadRequest)?;
+    let engine = engine.clone();
+    match session {
+        None => {
+            tokio::spawn(serve_new(engine, upgrade, request));
+        }
+        Some(session) => {
+            session.request_upgrade()?;
+            tokio::spawn(serve_upgrade(session, upgrade));
+        }
+    }
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key(&key));
+    Ok(response)
+}
+
+/// RFC 6455, section 4.2.1. Returns the client's key.
+fn check_handshake(request: &Parts) -> Result<HeaderValue, RequestError> {
+    let headers = &request.headers;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .ok_or(RequestError::BadRequest)?;
+    let valid = request.method == Method::GET
+        && request.version == Version::HTTP_11
+        && has_token(headers, header::CONNECTION, "upgrade")
+        && has_token(headers, header::UPGRADE, "websocket")
+        && headers
+            .get(header::SEC_WEBSOCKET_VERSION)
+            .is_some_and(|version| version == "13")
+        && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
+    if valid {
+        Ok(key.clone())
+    } else {
+        Err(RequestError::BadRequest)
+    }
+}
+
+fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+fn accept_key(key: &HeaderValue) -> HeaderValue {
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    HeaderValue::from_str(&STANDARD.encode(digest)).expect("base64 fits a header")
+}
+
+async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let (socket, reader, early) = socket::take_apart(upgraded);
+    let decoder = decoder(&engine);
+    let session = engine.open_websocket(socket, &request);
+    // A task of its own: an idle client's task holds only what it needs to read.
+    tokio::spawn(read_session(session, reader, decoder, Vec::new(), early));
+}
+
+/// `2probe` – `3probe` – `5`, within the time for it; then the session lives on this socket.
+async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
+    let limit = session.config().upgrade_timeout;
+    let probed = timeout(limit, async {
+        let (socket, mut reader, early) = socket::take_apart(upgrade.await.ok()?);
+        let mut decoder =
+            Decoder::new(session.config().max_payload, session.config().max_fragments);
+        let later = match probe(&session, &socket, &mut reader, &mut decoder, &early).await {
+            Ok(later) => later,
+            Err(code) => {
+                let mut goodbye = Outbox::default();
+                goodbye.push(Frame::close(code, ""));
+                let _ = socket.write(&goodbye).await;
+                socket.shutdown_write();
+                return None;
+            }
+        };
+        Some((socket, reader, decoder, later))
+    })
+    .await;
+    let Ok(Some((socket, reader, decoder, later))) = probed else {
+        return session.abandon_upgrade();
+    };
+    if session.finish_upgrade(socket.clone()) {
+        tokio::spawn(read_session(
+            session,
+            reader,
+            decoder,
+            later,
+            bytes::Bytes::new(),
+        ));
+    } else {
+        socket.shutdown();
+    }
+}
+
+/// Returns what came behind the upgrade packet, or the code to close with.
+async fn probe(
+    session: &Arc<Session>,
+    socket: &Socket,
+    reader: &mut Reader,
+    decoder: &mut Decoder,
+    early: &[u8],
+) -> Result<Vec<Incoming>, u16> {
+    let mut probed = false;
+    let mut incoming = Vec::new();
+    let mut decoded = decoder.decode(early, &mut incoming);
+    loop {
+        decoded.map_err(DecodeError::websocket_code)?;
+        let mut packets = incoming.into_iter();
+        while let Some(next) = packets.next() {
+            let Incoming::Text(text) = next else {
+                return Err(1002);
+            };
+            match Packet::from_text(text) {
+                Ok(Packet::Probe) if !probed => {
+                    let mut answer = Outbox::default();
+                    answer.push(Frame::control("3probe"));
+                    socket.write(&answer).await.map_err(|_| 1000u16)?;
+                    probed = true;
+                    session.probe_upgrade();
+                }
+                Ok(Packet::Upgrade) if probed => return Ok(packets.collect()),
+                _ => return Err(1002),
+            }
+        }
+        incoming = Vec::new();
+        decoded = match reader
+            .read(|bytes| decoder.decode(bytes, &mut incoming))
+            .await
+        {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) | Err(_) => return Err(1000),
+        };
+    }
+}
+
+fn decoder(engine: &Engine) -> Decoder {
+    Decoder::new(engine.config().max_payload, engine.config().max_fragments)
+}
+
+/// Reads until the client is gone. `incoming` and `early` are what has come already.
+async fn read_session(
+    session: Arc<Session>,
+    mut reader: Reader,
+    mut decoder: Decoder,
+    mut incoming: Vec<Incoming>,
+    early: bytes::Bytes,
+) {
+    let mut decoded = decoder.decode(&early, &mut incoming);
+    drop(early);
+    loop {
+        for next in incoming.drain(..) {
+            if let Err(reason) = receive(&session, next).await {
+                session.close(reason);
+                break;
+            }
+        }
+        if let Err(error) = decoded {
+            tracing::debug!(sid = ?session.sid(), %error, "websocket refused");
+            session.close_with(CloseReason::ProtocolError, error.websocket_code());
+        }
+        if session.is_closed() {
+            return linger(reader).await;
+        }
+        incoming = Vec::new();
+        decoded = match reader
+            .read(|bytes| decoder.decode(bytes, &mut incoming))
+            .await
+        {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) | Err(_) => return session.close(CloseReason::TransportClose),
+        };
+    }
+}
+
+/// Reads on and forgets, so that the close that was written arrives: unread bytes would reset the connection.
+/// The session's alarm ends it.
+async fn linger(mut reader: Reader) {
+    while let Ok(Some(())) = reader.read(|_| ()).await {}
+}
+
+async fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), CloseReason> {
+    let packet = match incoming {
+        Incoming::Text(text) => Packet::from_text(text),
+        Incoming::Binary(bytes) => Ok(Packet::Message(Message::Binary(bytes))),
+        Incoming::Close => return Err(CloseReason::TransportClose),
+        Incoming::Ping(payload) => {
+            session.send(&[Frame::pong(&payload)]);
+            return Ok(());
+        }
+    };
+    match packet {
+        Ok(Packet::Message(message)) => deliver(session, message).await,
+        Ok(Packet::Pong) => session.pong(),
+        Ok(Packet::Noop) => {}
+        Ok(Packet::Close) => return Err(CloseReason::Client),
+        Ok(Packet::Probe | Packet::Upgrade) => return Err(CloseReason::ProtocolError),
+        Err(error) => {
+            tracing::debug!(sid = ?session.sid(), %error, "packet refused");
+            return Err(CloseReason::ProtocolError);
+        }
+    }
+    Ok(())
+}
+
+/// Hands a message up, as soon as there is room for it.
+pub(super) async fn deliver(session: &Session, message: Message) {
+    let Some(connection) = session.connection() else {
+        return;
+    };
+    poll_fn(|cx| connection.poll_ready(cx)).await;
+    connection.message(message);
+}

@@ -1,1 +1,48 @@
-//! Placeholder.
+//! A Socket.IO v5 server: packets, namespaces, rooms, and a bus to the other workers.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `packet`, `payload` | the bytes of a packet, pure |
+//! | `rooms` | who is in which room, pure |
+//! | `namespace`, `handler`, `extract` | what an application declares |
+//! | `client`, `socket`, `session` | one connection, its sockets, its values |
+//! | `server` | [`SocketIo`]: all of it together, as a tower layer |
+//! | `emit`, `manager` | one event to many sockets, here and on every other worker |
+//! | [`bus`] | how workers talk: in memory, or Redis as python-socketio does |
+
+pub mod bus;
+
+mod binary;
+mod client;
+mod emit;
+mod error;
+mod extract;
+mod handler;
+mod manager;
+mod name;
+mod namespace;
+mod packet;
+mod payload;
+mod reason;
+mod rooms;
+mod server;
+mod session;
+mod socket;
+mod values;
+
+pub use binary::Binary;
+pub use emit::{Delivery, Emit, Recipients};
+pub use error::{ConnectionRefused, EmitError, HandlerError, SocketError, SocketIoError};
+pub use extract::{Args, Auth, Data, EventName, FromArgs};
+pub use fast_app_engineio::{Config, Origins, Sid, serve};
+pub use handler::{
+    Ack, ConnectHandler, DisconnectHandler, EventHandler, IntoAck, IntoConnect, Reply,
+};
+pub use manager::Manager;
+pub use name::{InvalidRoomName, RESERVED_EVENTS, RoomName, is_reserved_event};
+pub use namespace::Namespace;
+pub use payload::{Payload, PayloadError};
+pub use reason::DisconnectReason;
+pub use server::{SocketIo, SocketIoBuilder};
+pub use session::Session;
+pub use socket::Socket;

@@ -1,0 +1,420 @@
+//! Messages as python-socketio's `AsyncRedisManager` writes and reads them, since its version 5.15.1. Pure.
+//!
+//! ```text
+//! {"method":"emit","event":E,"data":[…],"binary":false,"namespace":"/","room":null|"r"|["r",…],
+//!  "skip_sid":null|"s"|["s",…],"callback":null,"host_id":H}
+//! {"method":"disconnect","sid":S,"namespace":N,"host_id":H}
+//! {"method":"enter_room"|"leave_room","sid":S,"room":R,"namespace":N,"host_id":H}
+//! {"method":"close_room","room":R,"namespace":N,"host_id":H}
+//! ```
+//!
+//! `data` is the list of arguments. With `binary` it is a list of that list, in which placeholders stand for bytes, and
+//! of the bytes in Base64. Arguments pass through as they are written: they are cut out, not parsed.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Envelope, HostId, Message};
+use crate::{
+    emit::{Emit, Recipients},
+    name::is_reserved_event,
+    packet::check_placeholders,
+    payload::Payload,
+};
+
+/// Why a message was dropped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("it is a pickle: the sender is python-socketio before 5.14, which must be upgraded")]
+    Pickle,
+    #[error("it is not JSON of the expected form")]
+    Json(#[from] serde_json::Error),
+    #[error("its method is unknown")]
+    Method,
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("its event name is reserved")]
+    ReservedEvent,
+    #[error("its attachments are malformed")]
+    Attachments,
+}
+
+/// Names, one or several.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    None(()),
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    method: String,
+    event: Option<String>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+    binary: Option<bool>,
+    namespace: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    room: Option<Names>,
+    skip_sid: Option<Names>,
+    sid: Option<String>,
+    host_id: Option<String>,
+}
+
+/// Tells `null` from a key that is not there.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a message.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Envelope, DecodeError> {
+    if bytes.first() == Some(&0x80) {
+        return Err(DecodeError::Pickle);
+    }
+    let wire: Wire<'_> = serde_json::from_slice(bytes)?;
+    let host = HostId(wire.host_id.clone().unwrap_or_default());
+    let message = match wire.method.as_str() {
+        "emit" => Message::Emit(decode_emit(wire)?),
+        "disconnect" => Message::Disconnect {
+            sid: wire.sid.ok_or(DecodeError::Missing("sid"))?,
+            namespace: wire.namespace.unwrap_or_else(|| "/".to_owned()),
+        },
+        "enter_room" => {
+            let (sid, room, namespace) = membership(wire)?;
+            Message::EnterRoom {
+                sid,
+                room,
+                namespace,
+            }
+        }
+        "leave_room" => {
+            let (sid, room, namespace) = membership(wire)?;
+            Message::LeaveRoom {
+                sid,
+                room,
+                namespace,
+            }
+        }
+        "close_room" => {
+            let room = one_room(wire.room)?;
+            Message::CloseRoom {
+                room,
+                namespace: wire.namespace.ok_or(DecodeError::Missing("namespace"))?,
+            }
+        }
+        _ => return Err(DecodeError::Method),
+    };
+    Ok(Envelope { host, message })
+}
+
+fn membership(wire: Wire<'_>) -> Result<(String, String, String), DecodeError> {
+    let sid = wire.sid.ok_or(DecodeError::Missing("sid"))?;
+    let room = one_room(wire.room)?;
+    let namespace = wire.namespace.ok_or(DecodeError::Missing("namespace"))?;
+    Ok((sid, room, namespace))
+}
+
+fn one_room(room: Option<Names>) -> Result<String, DecodeError> {
+    match room {
+        Some(Names::One(room)) => Ok(room),
+        _ => Err(DecodeError::Missing("room")),
+    }
+}
+
+fn decode_emit(wire: Wire<'_>) -> Result<Emit, DecodeError> {
+    let event = wire.event.ok_or(DecodeError::Missing("event"))?;
+    if is_reserved_event(&event) {
+        return Err(DecodeError::ReservedEvent);
+    }
+    let data = wire.data.ok_or(DecodeError::Missing("data"))?;
+    let payload = match wire.binary {
+        Some(true) => decode_binary(data)?,
+        _ => Payload::from_json(strip_list(data.get()), Vec::new()),
+    };
+    let to = match wire.room.ok_or(DecodeError::Missing("room"))? {
+        Names::None(()) => Recipients::Everybody,
+        Names::One(room) => Recipients::Rooms(vec![room.into()]),
+        Names::Many(rooms) => Recipients::Rooms(rooms.into_iter().map(Arc::from).collect()),
+    };
+    let except = match wire.skip_sid {
+        None | Some(Names::None(())) => Vec::new(),
+        Some(Names::One(sid)) => vec![sid],
+        Some(Names::Many(sids)) => sids,
+    };
+    let namespace = wire.namespace.ok_or(DecodeError::Missing("namespace"))?;
+    Ok(Emit {
+        event,
+        payload,
+        namespace,
+        to,
+        except,
+    })
+}
+
+/// The arguments inside of a list; what is no list is one argument.
+fn strip_list(json: &str) -> &str {
+    let json = json.trim();
+    json.strip_prefix('[')
+        .and_then(|json| json.strip_suffix(']'))
+        .map_or(json, str::trim)
+}
+
+fn decode_binary(data: &RawValue) -> Result<Payload, DecodeError> {
+    let parts: Vec<&RawValue> = serde_json::from_str(data.get())?;
+    let (args, encoded) = parts.split_first().ok_or(DecodeError::Attachments)?;
+    let mut attachments = Vec::with_capacity(encoded.len());
+    for part in encoded {
+        let text: &str = serde_json::from_str(part.get())?;
+        attachments.push(Bytes::from(
+            STANDARD
+                .decode(text)
+                .map_err(|_| DecodeError::Attachments)?,
+        ));
+    }
+    check_placeholders(args.get(), attachments.len()).map_err(|_| DecodeError::Attachments)?;
+    Ok(Payload::from_json(strip_list(args.get()), attachments))
+}
+
+/// Writes a message.
+pub(crate) fn encode(envelope: &Envelope) -> String {
+    let host = text(&envelope.host.0);
+    match &envelope.message {
+        Message::Emit(emit) => format!(
+            r#"{{"method":"emit","event":{},"data":{},"binary":{},"namespace":{},"room":{},"skip_sid":{},"callback":null,"host_id":{host}}}"#,
+            text(&emit.event),
+            encode_data(&emit.payload),
+            !emit.payload.attachments().is_empty(),
+            text(&emit.namespace),
+            match &emit.to {
+                Recipients::Everybody => "null".to_owned(),
+                Recipients::Rooms(rooms) => names(rooms),
+            },
+            if emit.except.is_empty() {
+                "null".to_owned()
+            } else {
+                names(&emit.except)
+            },
+        ),
+        Message::Disconnect { sid, namespace } => format!(
+            r#"{{"method":"disconnect","sid":{},"namespace":{},"host_id":{host}}}"#,
+            text(sid),
+            text(namespace)
+        ),
+        Message::EnterRoom {
+            sid,
+            room,
+            namespace,
+        } => encode_membership("enter_room", sid, room, namespace, &host),
+        Message::LeaveRoom {
+            sid,
+            room,
+            namespace,
+        } => encode_membership("leave_room", sid, room, namespace, &host),
+        Message::CloseRoom { room, namespace } => format!(
+            r#"{{"method":"close_room","room":{},"namespace":{},"host_id":{host}}}"#,
+            text(room),
+            text(namespace)
+        ),
+    }
+}
+
+fn encode_membership(method: &str, sid: &str, room: &str, namespace: &str, host: &str) -> String {
+    let (sid, room, namespace) = (text(sid), text(room), text(namespace));
+    format!(
+        r#"{{"method":"{method}","sid":{sid},"room":{room},"namespace":{namespace},"host_id":{host}}}"#
+    )
+}
+
+fn encode_data(payload: &Payload) -> String {
+    let args = format!("[{}]", payload.json());
+    if payload.attachments().is_empty() {
+        return args;
+    }
+    let attachments = payload
+        .attachments()
+        .iter()
+        .map(|bytes| text(&STANDARD.encode(bytes)));
+    let parts: Vec<String> = std::iter::once(args).chain(attachments).collect();
+    format!("[{}]", parts.join(","))
+}
+
+/// One name as text, several as a list.
+fn names(names: &[impl AsRef<str>]) -> String {
+    match names {
+        [name] => text(name.as_ref()),
+        names => {
+            let names: Vec<String> = names.iter().map(|name| text(name.as_ref())).collect();
+            format!("[{}]", names.join(","))
+        }
+    }
+}
+
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emit(json: &str) -> Result<Emit, DecodeError> {
+        match decode(json.as_bytes())?.message {
+            Message::Emit(emit) => Ok(emit),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with(key: &str, value: &str) -> String {
+        let mut fields = vec![
+            ("method", "\"emit\""),
+            ("event", "\"ev\""),
+            ("data", "[\"x\"]"),
+            ("binary", "false"),
+            ("namespace", "\"/\""),
+            ("room", "\"r\""),
+            ("skip_sid", "null"),
+            ("callback", "null"),
+            ("host_id", "\"h\""),
+        ];
+        fields.retain(|(name, _)| *name != key);
+        let mut fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("\"{name}\": {value}"))
+            .collect();
+        if !value.is_empty() {
+            fields.push(format!("\"{key}\": {value}"));
+        }
+        format!("{{{}}}", fields.join(", "))
+    }
+
+    #[test]
+    fn data_and_the_arguments_it_means() {
+        for (data, want) in [
+            ("[\"x\"]", "\"x\""),
+            ("[]", ""),
+            ("[null]", ""),
+            ("null", ""),
+            ("[[1, 2]]", "[1, 2]"),
+            ("[1, \"b\", {}]", "1, \"b\", {}"),
+            ("\"plain\"", "\"plain\""),
+            ("{\"o\": 1}", "{\"o\": 1}"),
+            (
+                "[1180591620717411303424, 1.0, 1e+22, \"\\ud800\"]",
+                "1180591620717411303424, 1.0, 1e+22, \"\\ud800\"",
+            ),
+        ] {
+            assert_eq!(
+                emit(&with("data", data)).unwrap().payload.json(),
+                want,
+                "{data}"
+            );
+        }
+    }
+
+    #[test]
+    fn rooms_and_whom_they_mean() {
+        let rooms =
+            |names: &[&str]| Recipients::Rooms(names.iter().map(|name| (*name).into()).collect());
+        assert_eq!(
+            emit(&with("room", "null")).unwrap().to,
+            Recipients::Everybody
+        );
+        assert_eq!(emit(&with("room", "\"a\"")).unwrap().to, rooms(&["a"]));
+        assert_eq!(
+            emit(&with("room", "[\"a\", \"b\"]")).unwrap().to,
+            rooms(&["a", "b"])
+        );
+        assert_eq!(emit(&with("room", "[]")).unwrap().to, rooms(&[]));
+        assert!(matches!(
+            emit(&with("room", "")),
+            Err(DecodeError::Missing("room"))
+        ));
+        assert_eq!(
+            emit(&with("skip_sid", "[\"s\", \"t\"]")).unwrap().except,
+            ["s", "t"]
+        );
+    }
+
+    #[test]
+    fn bytes_are_read_behind_the_arguments() {
+        let binary = with(
+            "data",
+            r#"[[{"_placeholder": true, "num": 0}, "t"], "AAE="]"#,
+        )
+        .replace("\"binary\": false", "\"binary\": true");
+        let payload = emit(&binary).unwrap().payload;
+        assert_eq!(payload.attachments(), [Bytes::from_static(&[0, 1])]);
+        assert_eq!(payload.json(), r#"{"_placeholder": true, "num": 0}, "t""#);
+        assert!(emit(&binary.replace("AAE=", "!!!")).is_err());
+        assert!(emit(&binary.replace("\"num\": 0", "\"num\": 5")).is_err());
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for bytes in [
+            &b"hello"[..],
+            b"\x80\x04\x95pickle",
+            b"[1]",
+            b"5",
+            b"{}",
+            b"{\"method\":\"nope\"}",
+            b"{\"method\":5}",
+            b"\xff",
+            with("data", "[NaN]").as_bytes(),
+            with("event", "5").as_bytes(),
+            with("event", "\"disconnect\"").as_bytes(),
+            with("room", "1").as_bytes(),
+            with("namespace", "null").as_bytes(),
+            with("data", "").as_bytes(),
+        ] {
+            assert!(decode(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let sid = "s".to_owned();
+        let (room, namespace) = ("r|1".to_owned(), "/a".to_owned());
+        let payload = Payload::args(&(1, crate::Binary::from(vec![0, 255]))).unwrap();
+        for message in [
+            Message::Emit(Emit::new("ev", Payload::args(&("ž😀", [1])).unwrap())),
+            Message::Emit(Emit::new("ev", Payload::empty()).to(["a"]).except("s")),
+            Message::Emit(
+                Emit::new("ev", payload)
+                    .in_namespace("/a")
+                    .to(["a", "b"])
+                    .except("s")
+                    .except("t"),
+            ),
+            Message::Disconnect {
+                sid: sid.clone(),
+                namespace: namespace.clone(),
+            },
+            Message::EnterRoom {
+                sid: sid.clone(),
+                room: room.clone(),
+                namespace: namespace.clone(),
+            },
+            Message::LeaveRoom {
+                sid,
+                room: room.clone(),
+                namespace: namespace.clone(),
+            },
+            Message::CloseRoom { room, namespace },
+        ] {
+            let envelope = Envelope {
+                host: HostId::random(),
+                message,
+            };
+            assert_eq!(decode(encode(&envelope).as_bytes()).unwrap(), envelope);
+        }
+    }
+}

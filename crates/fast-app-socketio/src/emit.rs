@@ -1,0 +1,75 @@
+//! One event to many sockets.
+
+use crate::payload::Payload;
+
+/// An event and who is to get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emit {
+    /// The event's name.
+    pub event: String,
+    /// Its arguments.
+    pub payload: Payload,
+    /// The namespace, `/` by default.
+    pub namespace: String,
+    /// Who gets it.
+    pub to: Recipients,
+    /// Sids that do not, although they are among the recipients.
+    pub except: Vec<String>,
+}
+
+/// Who gets an event, within its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// Every socket.
+    Everybody,
+    /// Every socket in at least one of these rooms, once; the sid of a socket counts as a room with that socket alone.
+    /// Without rooms: nobody.
+    Rooms(Vec<std::sync::Arc<str>>),
+}
+
+/// What became of an event that was emitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// How many sockets of this process it was queued for.
+    pub local: usize,
+    /// How many listeners the bus says there were, this process included; `None` where the bus does not tell.
+    pub workers: Option<usize>,
+}
+
+impl Emit {
+    /// An event to every socket of `/`.
+    pub fn new(event: impl Into<String>, payload: Payload) -> Self {
+        let namespace = "/".to_owned();
+        Self {
+            event: event.into(),
+            payload,
+            namespace,
+            to: Recipients::Everybody,
+            except: Vec::new(),
+        }
+    }
+
+    /// The same event in another namespace.
+    pub fn in_namespace(self, namespace: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            ..self
+        }
+    }
+
+    /// The same event to these rooms.
+    pub fn to(self, rooms: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let rooms = rooms.into_iter().map(|room| room.as_ref().into()).collect();
+        Self {
+            to: Recipients::Rooms(rooms),
+            ..self
+        }
+    }
+
+    /// The same event, but not to the socket with this sid.
+    pub fn except(mut self, sid: impl Into<String>) -> Self {
+        self.except.push(sid.into());
+        self
+    }
+}

@@ -1,0 +1,161 @@
+//! Errors of this crate.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{bus::BusError, name::InvalidRoomName, payload::PayloadError};
+
+/// Why a server could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketIoError {
+    /// Two namespaces have the same path.
+    #[error("namespace {0} is registered twice")]
+    DuplicateNamespace(String),
+    /// Two handlers of a namespace are for the same event.
+    #[error("event {event} of namespace {namespace} has two handlers")]
+    DuplicateEvent {
+        /// The namespace.
+        namespace: String,
+        /// The event.
+        event: String,
+    },
+    /// An event name that no packet may carry.
+    #[error("event name {0} is reserved by the protocol")]
+    ReservedEvent(String),
+    /// The path is not `/…/`.
+    #[error("path {0} must begin and end with a slash")]
+    Path(String),
+    /// A namespace's path does not begin with `/`, or is too long, or contains `,` or `?`.
+    #[error(
+        "namespace {0} must begin with a slash and contain neither a comma nor a question mark"
+    )]
+    Namespace(String),
+    /// The bus could not be made.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// There is no tokio runtime to run the server's tasks.
+    #[error("a server is built inside of a tokio runtime")]
+    NoRuntime,
+}
+
+/// Why an event was not emitted, or not everywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The payload is no JSON.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The event's name may not be emitted.
+    #[error("event name {0} is reserved by the protocol")]
+    ReservedEvent(String),
+    /// Clients of this process got the event; other workers did not.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Why something could not be done with a socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// The socket has been disconnected.
+    #[error("socket is disconnected")]
+    Disconnected,
+    /// The room's name is no room name.
+    #[error(transparent)]
+    RoomName(#[from] InvalidRoomName),
+    /// The room's name is the sid of a socket.
+    #[error("room name is the sid of a socket")]
+    SidAsRoom,
+    /// The socket is in as many rooms as it may be.
+    #[error("socket is in too many rooms")]
+    TooManyRooms,
+    /// The payload is no JSON.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The client did not acknowledge in time.
+    #[error("client did not acknowledge in time")]
+    AckTimeout,
+    /// As many events as allowed wait for the client's acknowledgement.
+    #[error("too many events wait for an acknowledgement")]
+    TooManyAcks,
+}
+
+/// Why a client may not connect to a namespace: it gets the message, and the data if there is any.
+///
+/// ```
+/// # use fast_app_socketio::ConnectionRefused;
+/// let refused = ConnectionRefused::new("Invalid access token");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("connection refused: {message}")]
+pub struct ConnectionRefused {
+    message: String,
+    data: Option<Value>,
+}
+
+impl ConnectionRefused {
+    /// A refusal with a message for the client: `err.message` in JavaScript.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// Adds data for the client: `err.data` in JavaScript.
+    pub fn with_data(self, data: impl Into<Value>) -> Self {
+        Self {
+            data: Some(data.into()),
+            ..self
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.data {
+            None => json!({ "message": self.message }),
+            Some(data) => json!({ "message": self.message, "data": data }),
+        }
+    }
+}
+
+/// What a handler answers when it fails: the client gets `type` and what belongs to it, in an `error` event and in the
+/// acknowledgement; the log gets the cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// What the client sent is not what the event takes.
+    #[error("validation error: {msg}")]
+    ValidationError {
+        /// What is wrong, for the client's developer.
+        msg: String,
+    },
+    /// The client may not enter the room.
+    #[error("room {room} is forbidden")]
+    Forbidden {
+        /// The room's name.
+        room: String,
+    },
+    /// Something failed on our side; the client learns nothing more.
+    #[error("internal error: {cause}")]
+    Internal {
+        /// For the log.
+        #[serde(skip)]
+        cause: String,
+    },
+}
+
+impl HandlerError {
+    /// A [`HandlerError::ValidationError`].
+    pub fn validation(msg: impl Into<String>) -> Self {
+        Self::ValidationError { msg: msg.into() }
+    }
+
+    /// A [`HandlerError::Internal`] with a cause for the log.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::Internal {
+            cause: cause.to_string(),
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! Socket.IO packets (Socket.IO protocol v5, "Packet encoding"). Pure.
+//!
+//! ```text
+//! packet    = type [ attachments "-" ] [ namespace "," ] [ id ] [ data ]
+//! type      = "0" CONNECT | "1" DISCONNECT | "2" EVENT | "3" ACK | "4" CONNECT_ERROR
+//!           | "5" BINARY_EVENT | "6" BINARY_ACK
+//! namespace = "/" name [ "?" query ]        without it: "/"
+//! data      = JSON
+//! ```
+
+use bytes::Bytes;
+use fast_app_engineio::Frame;
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    name::{MAX_EVENT, MAX_NAMESPACE, is_reserved_event},
+    payload::Payload,
+};
+
+/// How many attachments one packet may have.
+const MAX_ATTACHMENTS: usize = 10;
+
+/// How deep the JSON of a packet may be nested.
+const MAX_DEPTH: usize = 128;
+
+/// What a client may send.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    Connect {
+        namespace: String,
+        auth: Option<Box<RawValue>>,
+    },
+    Disconnect {
+        namespace: String,
+    },
+    Event {
+        namespace: String,
+        id: Option<u64>,
+        event: Event,
+    },
+    Ack {
+        namespace: String,
+        id: u64,
+        args: Vec<Box<RawValue>>,
+        attachments: Vec<Bytes>,
+    },
+    /// The text of a binary packet, whose attachments follow.
+    Partial(Partial),
+}
+
+/// The name and arguments of an event.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) args: Vec<Box<RawValue>>,
+    pub(crate) attachments: Vec<Bytes>,
+}
+
+/// A binary packet whose attachments have not all come.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    packet: Box<Packet>,
+    missing: usize,
+    bytes: usize,
+}
+
+/// Why a packet was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PacketError {
+    #[error("unknown packet type")]
+    UnknownType,
+    #[error("packet type that only a server sends")]
+    Direction,
+    #[error("invalid number of attachments")]
+    Attachments,
+    #[error("invalid placeholder")]
+    Placeholder,
+    #[error("namespace too long")]
+    Namespace,
+    #[error("invalid id")]
+    Id,
+    #[error("invalid JSON")]
+    Json,
+    #[error("JSON nested too deep")]
+    Depth,
+    #[error("invalid event name")]
+    EventName,
+    #[error("reserved event name")]
+    ReservedEvent,
+    #[error("data behind a packet that has none")]
+    TrailingData,
+    #[error("attachment without a packet")]
+    UnexpectedAttachment,
+    #[error("packet before the attachments of the last one")]
+    MissingAttachment,
+    #[error("attachments too big")]
+    TooBig,
+}
+
+impl Packet {
+    /// Reads a packet.
+    pub(crate) fn decode(text: &str) -> Result<Self, PacketError> {
+        let kind = *text.as_bytes().first().ok_or(PacketError::UnknownType)?;
+        if !kind.is_ascii_digit() {
+            return Err(PacketError::UnknownType);
+        }
+        let mut rest = &text[1..];
+        let attachments = match kind {
+            b'5' | b'6' => take_attachments(&mut rest)?,
+            _ => 0,
+        };
+        let namespace = take_namespace(&mut rest)?;
+        let id = take_id(&mut rest)?;
+        check_depth(rest)?;
+        let packet = match kind {
+            b'0' => Self::Connect {
+                namespace,
+                auth: parse_auth(rest)?,
+            },
+            b'1' if rest.is_empty() => Self::Disconnect { namespace },
+            b'1' => return Err(PacketError::TrailingData),
+            b'2' | b'5' => Self::Event {
+                namespace,
+                id,
+                event: Event::parse(rest)?,
+            },
+            b'3' | b'6' => {
+                let id = id.ok_or(PacketError::Id)?;
+                Self::Ack {
+                    namespace,
+                    id,
+                    args: parse_args(rest)?,
+                    attachments: Vec::new(),
+                }
+            }
+            b'4' => return Err(PacketError::Direction),
+            _ => return Err(PacketError::UnknownType),
+        };
+        if matches!(kind, b'5' | b'6') {
+            check_placeholders(rest, attachments)?;
+        }
+        match attachments {
+            0 => Ok(packet),
+            missing => Ok(Self::Partial(Partial {
+                packet: Box::new(packet),
+                missing,
+                bytes: rest.len(),
+            })),
+        }
+    }
+
+    /// The namespace it is for.
+    pub(crate) fn namespace(&self) -> &str {
+        match self {
+            Self::Connect { namespace, .. }
+            | Self::Disconnect { namespace }
+            | Self::Event { namespace, .. }
+            | Self::Ack { namespace, .. } => namespace,
+            Self::Partial(partial) => partial.packet.namespace(),
+        }
+    }
+}
+
+impl Event {
+    fn parse(json: &str) -> Result<Self, PacketError> {
+        let mut args = parse_args(json)?;
+        if args.is_empty() {
+            return Err(PacketError::EventName);
+        }
+        let name: String =
+            serde_json::from_str(args.remove(0).get()).map_err(|_| PacketError::EventName)?;
+        if name.len() > MAX_EVENT {
+            return Err(PacketError::EventName);
+        }
+        if is_reserved_event(&name) {
+            return Err(PacketError::ReservedEvent);
+        }
+        Ok(Self {
+            name,
+            args,
+            attachments: Vec::new(),
+        })
+    }
+}
+
+impl Partial {
+    /// Adds the next attachment; when it is the last, the packet is whole.
+    pub(crate) fn attach(mut self, attachment: Bytes, limit: usize) -> Result<Packet, PacketError> {
+        self.bytes += attachment.len();
+        if self.bytes > limit {
+            return Err(PacketError::TooBig);
+        }
+        if let Packet::Event {
+            event: Event { attachments, .. },
+            ..
+        }
+        | Packet::Ack { attachments, .. } = &mut *self.packet
+        {
+            attachments.push(attachment);
+        }
+        self.missing -= 1;
+        match self.missing {
+            0 => Ok(*self.packet),
+            _ => Ok(Packet::Partial(self)),
+        }
+    }
+}
+
+/// At least one digit, then `-`.
+fn take_attachments(rest: &mut &str) -> Result<usize, PacketError> {
+    let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
+    let count = parse_digits(digits).ok_or(PacketError::Attachments)?;
+    *rest = after;
+    match usize::try_from(count) {
+        Ok(count) if count <= MAX_ATTACHMENTS => Ok(count),
+        _ => Err(PacketError::Attachments),
+    }
+}
+
+/// Up to the comma or the end; a query is dropped.
+fn take_namespace(rest: &mut &str) -> Result<String, PacketError> {
+    if !rest.starts_with('/') {
+        return Ok("/".to_owned());
+    }
+    let (namespace, after) = rest.split_once(',').unwrap_or((rest, ""));
+    *rest = after;
+    let namespace = namespace
+        .split_once('?')
+        .map_or(namespace, |(name, _)| name);
+    if namespace.len() > MAX_NAMESPACE {
+        return Err(PacketError::Namespace);
+    }
+    Ok(namespace.to_owned())
+}
+
+fn take_id(rest: &mut &str) -> Result<Option<u64>, PacketError> {
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    if end == 0 {
+        return Ok(None);
+    }
+    let (digits, after) = rest.split_at(end);
+    *rest = after;
+    parse_digits(digits).map(Some).ok_or(PacketError::Id)
+}
+
+/// `str::parse` would also take a sign.
+fn parse_digits(digits: &str) -> Option<u64> {
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+fn parse_auth(json: &str) -> Result<Option<Box<RawValue>>, PacketError> {
+    match json {
+        "" => Ok(None),
+        json => serde_json::from_str(json)
+            .map(Some)
+            .map_err(|_| PacketError::Json),
+    }
+}
+
+fn parse_args(json: &str) -> Result<Vec<Box<RawValue>>, PacketError> {
+    serde_json::from_str(json).map_err(|_| PacketError::Json)
+}
+
+/// JSON that is taken unparsed is not measured by serde_json: whoever parses it later must not be surprised.
+fn check_depth(json: &str) -> Result<(), PacketError> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(PacketError::Depth);
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Every placeholder names an attachment that comes.
+pub(crate) fn check_placeholders(json: &str, attachments: usize) -> Result<(), PacketError> {
+    fn check(value: &Value, attachments: usize) -> bool {
+        match value {
+            Value::Array(items) => items.iter().all(|item| check(item, attachments)),
+            Value::Object(fields) if fields.get("_placeholder") == Some(&Value::Bool(true)) => {
+                fields
+                    .get("num")
+                    .and_then(Value::as_u64)
+                    .is_some_and(|num| num < attachments as u64)
+            }
+            Value::Object(fields) => fields.values().all(|field| check(field, attachments)),
+            _ => true,
+        }
+    }
+    let value = serde_json::from_str(json).map_err(|_| PacketError::Json)?;
+    if check(&value, attachments) {
+        Ok(())
+    } else {
+        Err(PacketError::Placeholder)
+    }
+}
+
+/// `0{"sid":"…"}`
+pub(crate) fn encode_connected(namespace: &str, sid: &str) -> Frame {
+    Frame::message(namespace.len() + 40, |text| {
+        text.push('0');
+        push_namespace(text, namespace);
+        text.push_str("{\"sid\":\"");
+        text.push_str(sid);
+        text.push_str("\"}");
+    })
+}
+
+/// `4{"message":"…"}`
+pub(crate) fn encode_refused(namespace: &str, error: &Value) -> Frame {
+    let error = error.to_string();
+    Frame::message(namespace.len() + error.len() + 8, |text| {
+        text.push('4');
+        push_namespace(text, namespace);
+        text.push_str(&error);
+    })
+}
+
+/// `1`
+pub(crate) fn encode_disconnect(namespace: &str) -> Frame {
+    Frame::message(namespace.len() + 4, |text| {
+        text.push('1');
+        push_namespace(text, namespace);
+    })
+}
+
+/// `2["event",…]`, or with attachments `51-["event",…]` and a frame each.
+pub(crate) fn encode_event(
+    namespace: &str,
+    id: Option<u64>,
+    event: &str,
+    payload: &Payload,
+) -> Vec<Frame> {
+    let event = Value::from(event).to_string();
+    let capacity = namespace.len() + event.len() + payload.json().len() + 32;
+    let text = Frame::message(capacity, |text| {
+        push_kind(text, payload, '2', '5');
+        push_namespace(text, namespace);
+        text.extend(id.map(|id| id.to_string()));
+        text.push('[');
+        text.push_str(&event);
+        if !payload.json().is_empty() {
+            text.push(',');
+            text.push_str(payload.json());
+        }
+        text.push(']');
+    });
+    with_attachments(text, payload)
+}
+
+/// `3<id>[…]`, or with attachments `61-<id>[…]` and a frame each.
+pub(crate) fn encode_ack(namespace: &str, id: u64, payload: &Payload) -> Vec<Frame> {
+    let text = Frame::message(namespace.len() + payload.json().len() + 32, |text| {
+        push_kind(text, payload, '3', '6');
+        push_namespace(text, namespace);
+        text.push_str(&id.to_string());
+        text.push('[');
+        text.push_str(payload.json());
+        text.push(']');
+    });
+    with_attachments(text, payload)
+}
+
+fn push_kind(text: &mut String, payload: &Payload, plain: char, binary: char) {
+    match payload.attachments().len() {
+        0 => text.push(plain),
+        count => {
+            text.push(binary);
+            text.push_str(&count.to_string());
+            text.push('-');
+        }
+    }
+}
+
+fn push_namespace(text: &mut String, namespace: &str) {
+    if namespace != "/" {
+        text.push_str(namespace);
+        text.push(',');
+    }
+}
+
+fn with_attachments(text: Frame, payload: &Payload) -> Vec<Frame> {
+    let attachments = payload
+        .attachments()
+        .iter()
+        .map(|bytes| Frame::binary(bytes));
+    std::iter::once(text).chain(attachments).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(packet: &Packet) -> String {
+        let raw = |args: &[Box<RawValue>]| {
+            args.iter()
+                .map(|arg| arg.get())
+                .collect::<Vec<_>>()
+                .join(";")
+        };
+        match packet {
+            Packet::Connect { namespace, auth } => {
+                format!(
+                    "connect {namespace} {}",
+                    auth.as_ref().map_or("-", |auth| auth.get())
+                )
+            }
+            Packet::Disconnect { namespace } => format!("disconnect {namespace}"),
+            Packet::Event {
+                namespace,
+                id,
+                event,
+            } => {
+                let id = id.map_or("-".to_owned(), |id| id.to_string());
+                format!("event {namespace} {id} {} {}", event.name, raw(&event.args))
+            }
+            Packet::Ack {
+                namespace,
+                id,
+                args,
+                ..
+            } => format!("ack {namespace} {id} {}", raw(args)),
+            Packet::Partial(partial) => format!(
+                "{} attachments of {}",
+                partial.missing,
+                show(&partial.packet)
+            ),
+        }
+    }
+
+    #[test]
+    fn packets_and_what_they_say() {
+        for (text, want) in [
+            ("0", "connect / -"),
+            ("0{\"token\":\"x\"}", "connect / {\"token\":\"x\"}"),
+            ("0/admin", "connect /admin -"),
+            ("0/admin,", "connect /admin -"),
+            ("0/admin?x=1,{\"a\":1}", "connect /admin {\"a\":1}"),
+            ("1", "disconnect /"),
+            ("1/admin,", "disconnect /admin"),
+            ("2[\"hi\"]", "event / - hi "),
+            ("2[\"hi\",1,{\"a\":[]}]", "event / - hi 1;{\"a\":[]}"),
+            ("2/,0[\"hi\"]", "event / 0 hi "),
+            ("2/admin,12[\"hi\",null]", "event /admin 12 hi null"),
+            ("20  [ \"hi\" , 1 ] ", "event / 0 hi 1"),
+            ("30[]", "ack / 0 "),
+            ("3/a,7[1,\"x\"]", "ack /a 7 1;\"x\""),
+            ("50-[\"hi\"]", "event / - hi "),
+            (
+                r#"51-["hi",{"_placeholder":true,"num":0}]"#,
+                r#"1 attachments of event / - hi {"_placeholder":true,"num":0}"#,
+            ),
+            (
+                r#"61-/a,3[{"_placeholder":true,"num":0}]"#,
+                r#"1 attachments of ack /a 3 {"_placeholder":true,"num":0}"#,
+            ),
+        ] {
+            assert_eq!(show(&Packet::decode(text).unwrap()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn payloads_pass_as_they_are() {
+        let exact = r#"[1180591620717411303424,1.0,1e+22,{"z":1,"a":2},"\ud800"]"#;
+        let Packet::Event { event, .. } = Packet::decode(&format!("2[\"x\",{exact}]")).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(event.args[0].get(), exact);
+    }
+
+    #[test]
+    fn malformed_packets_are_refused() {
+        use PacketError as E;
+        let deep = format!("2[\"x\",{}{}]", "[".repeat(128), "]".repeat(128));
+        let long = format!("0/{},", "x".repeat(255));
+        for (text, want) in [
+            ("", E::UnknownType),
+            ("7", E::UnknownType),
+            ("é", E::UnknownType),
+            ("abc", E::UnknownType),
+            ("4{}", E::Direction),
+            ("0{", E::Json),
+            ("1x", E::TrailingData),
+            ("2", E::Json),
+            ("2[]", E::EventName),
+            ("2{}", E::Json),
+            ("2[1]", E::EventName),
+            ("2[null]", E::EventName),
+            ("2[{\"toString\":\"x\"}]", E::EventName),
+            ("2[\"x\",NaN]", E::Json),
+            ("2[\"x\"]]", E::Json),
+            ("2[\"connect\"]", E::ReservedEvent),
+            ("2[\"newListener\",1]", E::ReservedEvent),
+            ("299999999999999999999[\"x\"]", E::Id),
+            ("3[]", E::Id),
+            ("5[\"x\"]", E::Attachments),
+            ("5-[\"x\"]", E::Attachments),
+            ("5+1-[\"x\"]", E::Attachments),
+            ("511-[\"x\"]", E::Attachments),
+            ("599999999999999999999-[\"x\"]", E::Attachments),
+            (r#"51-["x",{"_placeholder":true,"num":1}]"#, E::Placeholder),
+            (r#"51-["x",{"_placeholder":true,"num":-1}]"#, E::Placeholder),
+            (
+                r#"51-["x",{"_placeholder":true,"num":"0"}]"#,
+                E::Placeholder,
+            ),
+            (r#"51-["x",{"_placeholder":true}]"#, E::Placeholder),
+            (&deep, E::Depth),
+            (&long, E::Namespace),
+        ] {
+            assert_eq!(Packet::decode(text).err(), Some(want), "{text:.80}");
+        }
+    }
+
+    #[test]
+    fn attachments_complete_a_packet() {
+        let text = r#"52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+        let partial = |text| match Packet::decode(text).unwrap() {
+            Packet::Partial(partial) => partial,
+            other => panic!("{other:?}"),
+        };
+        let Packet::Partial(half) = partial(text)
+            .attach(Bytes::from_static(b"a"), 1_000)
+            .unwrap()
+        else {
+            panic!()
+        };
+        let Packet::Event { event, .. } = half.attach(Bytes::from_static(b"b"), 1_000).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(event.attachments, [&b"a"[..], b"b"]);
+        assert_eq!(
+            partial(text)
+                .attach(Bytes::from(vec![0; 1_000]), 1_000)
+                .err(),
+            Some(PacketError::TooBig)
+        );
+    }
+
+    #[test]
+    fn packets_and_their_frames() {
+        let text = |frame: &Frame| String::from_utf8(frame.as_bytes()[2..].to_vec()).unwrap();
+        assert_eq!(text(&encode_connected("/", "abc")), r#"40{"sid":"abc"}"#);
+        assert_eq!(
+            text(&encode_refused("/a", &serde_json::json!({"message":"no"}))),
+            r#"44/a,{"message":"no"}"#
+        );
+        assert_eq!(text(&encode_disconnect("/a")), "41/a,");
+        let event = |payload: &Payload| encode_event("/a", Some(3), "e\"v", payload);
+        assert_eq!(text(&event(&Payload::empty())[0]), r#"42/a,3["e\"v"]"#);
+        assert_eq!(
+            text(&event(&Payload::args(&(1, 2)).unwrap())[0]),
+            r#"42/a,3["e\"v",1,2]"#
+        );
+        let binary = encode_ack(
+            "/",
+            9,
+            &Payload::new(&crate::Binary::from(vec![7])).unwrap(),
+        );
+        assert_eq!(text(&binary[0]), r#"461-9[{"_placeholder":true,"num":0}]"#);
+        assert_eq!(binary[1].as_bytes(), b"\x82\x01\x07");
+    }
+}

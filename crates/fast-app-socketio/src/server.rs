@@ -1,0 +1,383 @@
+//! All of it together.
+
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use fast_app_engineio::{
+    Config, Connection, Engine, EngineIoLayer, Fanout, Handler, Origins, Session as Transport, Sid,
+};
+use http::request::Parts;
+use parking_lot::RwLock;
+
+use crate::{
+    bus::{Envelope, Listener, Message},
+    client::{Client, Receiver},
+    emit::{Delivery, Emit, Recipients},
+    error::{EmitError, SocketIoError},
+    manager::Manager,
+    name::RoomName,
+    namespace::Namespace,
+    packet,
+    rooms::Rooms,
+    socket::Socket,
+    values::Values,
+};
+
+/// A Socket.IO server. A clone is the same server.
+///
+/// ```no_run
+/// # use fast_app_socketio::{Namespace, SocketIo};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let socketio = SocketIo::builder().namespace(Namespace::new("/")).build()?;
+/// let app: axum::Router = axum::Router::new().layer(socketio.layer());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SocketIo {
+    engine: Arc<Engine>,
+    server: Arc<Server>,
+}
+
+/// Settings of a server that is to be built.
+pub struct SocketIoBuilder {
+    config: Config,
+    limits: Limits,
+    manager: Option<Manager>,
+    state: Values,
+    namespaces: Vec<Namespace>,
+}
+
+/// Limits of this layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) attachment_timeout: Duration,
+    pub(crate) namespaces: usize,
+    pub(crate) rooms: usize,
+    pub(crate) backlog: usize,
+    pub(crate) acks: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            attachment_timeout: Duration::from_secs(10),
+            namespaces: 16,
+            rooms: 512,
+            backlog: 64,
+            acks: 1_024,
+        }
+    }
+}
+
+/// What every connection of a server shares.
+pub(crate) struct Server {
+    endpoints: HashMap<String, Arc<Endpoint>>,
+    manager: Manager,
+    state: Values,
+    limits: Limits,
+    max_payload: usize,
+}
+
+/// A namespace that is served: its handlers and who is in it.
+pub(crate) struct Endpoint {
+    pub(crate) path: String,
+    pub(crate) handlers: Namespace,
+    pub(crate) rooms: RwLock<Rooms<Socket>>,
+}
+
+impl SocketIo {
+    /// Settings with safe defaults.
+    pub fn builder() -> SocketIoBuilder {
+        SocketIoBuilder {
+            config: Config::default(),
+            limits: Limits::default(),
+            manager: None,
+            state: Values::default(),
+            namespaces: Vec::new(),
+        }
+    }
+
+    /// The server as a layer around a router.
+    pub fn layer(&self) -> EngineIoLayer {
+        EngineIoLayer::new(self.engine.clone())
+    }
+
+    /// The manager, through which any code emits.
+    pub fn manager(&self) -> &Manager {
+        &self.server.manager
+    }
+
+    /// The transport under this server, for [`serve`](fn@fast_app_engineio::serve).
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Emits an event here and on every other worker.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::emit`].
+    pub async fn emit(&self, emit: Emit) -> Result<Delivery, EmitError> {
+        self.server.manager.emit(emit).await
+    }
+
+    /// Refuses new clients and disconnects those that are there; their disconnect handlers run.
+    pub fn shutdown(&self) {
+        self.engine.shutdown();
+    }
+}
+
+impl fmt::Debug for SocketIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIo")
+            .field("namespaces", &self.server.endpoints.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketIoBuilder {
+    /// Which web pages may connect; by default those of the same host. `*` alone means all.
+    pub fn cors_allowed_origins(mut self, origins: impl Into<Origins>) -> Self {
+        self.config.origins = origins.into();
+        self
+    }
+
+    /// How this server reaches other workers; by default it is alone.
+    pub fn manager(mut self, manager: Manager) -> Self {
+        self.manager = Some(manager);
+        self
+    }
+
+    /// State of the application, for guards and handlers: [`Session::state`](crate::Session::state). One of each type.
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.state.insert(state);
+        self
+    }
+
+    /// A namespace that clients may connect to.
+    pub fn namespace(mut self, namespace: impl Into<Namespace>) -> Self {
+        self.namespaces.push(namespace.into());
+        self
+    }
+
+    /// The path, `/socket.io/` by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.config.path = path.into();
+        self
+    }
+
+    /// Time between two pings (default 25 s) and how long a client may take to answer (default 20 s).
+    pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self.config.ping_timeout = timeout;
+        self
+    }
+
+    /// The largest message of a client, in bytes. Default 1,000,000.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.config.max_payload = bytes;
+        self
+    }
+
+    /// Every other setting of the transport.
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// How long a client may take to connect to its first namespace. Default 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the attachments of a packet may take. Default 10 s.
+    pub fn attachment_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attachment_timeout = timeout;
+        self
+    }
+
+    /// How many namespaces one client may connect to. Default 16.
+    pub fn max_namespaces(mut self, count: usize) -> Self {
+        self.limits.namespaces = count;
+        self
+    }
+
+    /// How many rooms one socket may enter. Default 512.
+    pub fn max_rooms(mut self, count: usize) -> Self {
+        self.limits.rooms = count;
+        self
+    }
+
+    /// How many events of one client may wait to be handled before no more is read from it. Default 64.
+    pub fn max_backlog(mut self, events: usize) -> Self {
+        self.limits.backlog = events.max(1);
+        self
+    }
+
+    /// Builds the server and starts to listen to other workers. The first server of a process makes its manager the
+    /// one that [`Manager::of_process`] returns.
+    ///
+    /// # Errors
+    ///
+    /// When the settings contradict each other, or there is no tokio runtime.
+    pub fn build(self) -> Result<SocketIo, SocketIoError> {
+        tokio::runtime::Handle::try_current().map_err(|_| SocketIoError::NoRuntime)?;
+        if !(self.config.path.starts_with('/') && self.config.path.ends_with('/')) {
+            return Err(SocketIoError::Path(self.config.path));
+        }
+        let mut endpoints = HashMap::new();
+        for handlers in self.namespaces {
+            handlers.check()?;
+            let path = handlers.path.clone();
+            let endpoint = Endpoint {
+                path: path.clone(),
+                handlers,
+                rooms: RwLock::new(Rooms::new()),
+            };
+            if endpoints.insert(path.clone(), Arc::new(endpoint)).is_some() {
+                return Err(SocketIoError::DuplicateNamespace(path));
+            }
+        }
+        let server = Arc::new(Server {
+            endpoints,
+            manager: self.manager.unwrap_or_else(Manager::alone),
+            state: self.state,
+            limits: self.limits,
+            max_payload: self.config.max_payload,
+        });
+        server.manager.attach(&server);
+        server.manager.clone().adopt();
+        let engine = Engine::new(self.config, Acceptor(server.clone()));
+        Ok(SocketIo { engine, server })
+    }
+}
+
+/// The server as the transport sees it.
+struct Acceptor(Arc<Server>);
+
+impl Handler for Acceptor {
+    fn open(&self, session: &Arc<Transport>, _request: &Parts) -> Box<dyn Connection> {
+        Box::new(Receiver(Client::new(self.0.clone(), session)))
+    }
+}
+
+impl Server {
+    pub(crate) fn endpoint(&self, namespace: &str) -> Option<Arc<Endpoint>> {
+        self.endpoints.get(namespace).cloned()
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    pub(crate) fn state(&self) -> &Values {
+        &self.state
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
+    /// Sends an event to the recipients in this process and returns how many there were.
+    pub(crate) async fn deliver(&self, emit: &Emit) -> usize {
+        let Some(endpoint) = self.endpoints.get(&emit.namespace) else {
+            return 0;
+        };
+        if !endpoint.rooms.read().is_anybody(&emit.to) {
+            return 0;
+        }
+        let frames = packet::encode_event(&emit.namespace, None, &emit.event, &emit.payload);
+        let mut fanout = Fanout::new(&frames);
+        endpoint
+            .rooms
+            .read()
+            .visit(&emit.to, &emit.except, |socket| {
+                fanout.push(socket.transport())
+            });
+        fanout.finish().await
+    }
+
+    fn with_socket(&self, namespace: &str, sid: &str, action: impl FnOnce(&Socket)) {
+        let socket = Sid::parse(sid).and_then(|sid| {
+            self.endpoints
+                .get(namespace)?
+                .rooms
+                .read()
+                .get(&sid)
+                .cloned()
+        });
+        if let Some(socket) = socket {
+            action(&socket);
+        }
+    }
+
+    /// Does here what was asked for, wherever it was asked.
+    pub(crate) async fn apply(&self, message: &Message) -> usize {
+        match message {
+            Message::Emit(emit) => return self.deliver(emit).await,
+            Message::Disconnect { sid, namespace } => {
+                self.with_socket(namespace, sid, Socket::disconnect)
+            }
+            Message::EnterRoom {
+                sid,
+                room,
+                namespace,
+            } => self.with_socket(namespace, sid, |socket| {
+                if let Err(error) = socket.enter_room(room) {
+                    tracing::warn!(%error, room, "a worker's request to enter a room was refused");
+                }
+            }),
+            Message::LeaveRoom {
+                sid,
+                room,
+                namespace,
+            } => self.with_socket(namespace, sid, |socket| {
+                if socket.leave_room(room) {
+                    forget_room(socket.clone(), room);
+                }
+            }),
+            Message::CloseRoom { room, namespace } => {
+                if let (Some(endpoint), Ok(name)) =
+                    (self.endpoints.get(namespace), RoomName::new(room.as_str()))
+                {
+                    let occupants = endpoint.rooms.write().close(&name);
+                    occupants
+                        .into_iter()
+                        .for_each(|socket| forget_room(socket, room));
+                }
+            }
+        }
+        0
+    }
+}
+
+/// Runs what was to happen when a socket leaves a room, which it has.
+fn forget_room(socket: Socket, room: &str) {
+    if let Ok(room) = RoomName::new(room) {
+        tokio::spawn(async move { socket.left(&room).await });
+    }
+}
+
+impl Listener for Server {
+    fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if envelope.host != *self.manager.host() {
+                self.apply(&envelope.message).await;
+            }
+        })
+    }
+}
+
+impl Recipients {
+    /// Whether this is nobody, whoever is there.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Self::Rooms(rooms) if rooms.is_empty())
+    }
+}

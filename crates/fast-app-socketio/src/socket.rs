@@ -1,0 +1,572 @@
+//! One client in one namespace.
+//!
+//! ```text
+//!  CONNECT ─► Connecting ──on_connect: ok──► Connected ──41, close, disconnect()──► Closed
+//!                 └──────on_connect: refused─────────────────────────────────────────┘
+//! ```
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    future::Future,
+    mem,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use fast_app_engineio::{Fanout, Frame, Session as Transport, Sid};
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::{
+    client::Client,
+    emit::Emit,
+    error::{ConnectionRefused, EmitError, HandlerError, SocketError},
+    extract::{Args, Auth},
+    handler::Reply,
+    name::RoomName,
+    packet::{self, Event},
+    payload::Payload,
+    reason::DisconnectReason,
+    rooms::Entered,
+    server::Endpoint,
+    session::Session,
+};
+
+/// A client in a namespace. A clone is the same socket.
+#[derive(Clone)]
+pub struct Socket(Arc<Shared>);
+
+struct Shared {
+    sid: Sid,
+    endpoint: Arc<Endpoint>,
+    transport: Arc<Transport>,
+    client: Arc<Client>,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    /// What has come and not been handled.
+    work: VecDeque<Work>,
+    /// A task is handling it.
+    working: bool,
+    hooks: Vec<(RoomName, LeaveHook)>,
+    acks: Option<Box<Acks>>,
+}
+
+enum Phase {
+    /// What is sent and entered now takes effect with the confirmation.
+    Connecting {
+        held: Vec<Frame>,
+        rooms: Vec<RoomName>,
+    },
+    Connected,
+    Closed(DisconnectReason),
+}
+
+enum Work {
+    Event { id: Option<u64>, event: Event },
+    Disconnected(DisconnectReason),
+}
+
+/// Events of ours that wait for the client's acknowledgement.
+#[derive(Default)]
+struct Acks {
+    last_id: u64,
+    waiting: HashMap<u64, oneshot::Sender<Args>>,
+}
+
+/// What is to happen when a socket leaves a room.
+pub(crate) type LeaveHook = Box<
+    dyn FnOnce(Socket, Option<DisconnectReason>) -> Pin<Box<dyn Future<Output = ()> + Send>>
+        + Send
+        + Sync,
+>;
+
+impl Socket {
+    pub(crate) fn new(
+        endpoint: Arc<Endpoint>,
+        transport: Arc<Transport>,
+        client: Arc<Client>,
+    ) -> Self {
+        let state = State {
+            phase: Phase::Connecting {
+                held: Vec::new(),
+                rooms: Vec::new(),
+            },
+            work: VecDeque::new(),
+            working: false,
+            hooks: Vec::new(),
+            acks: None,
+        };
+        Self(Arc::new(Shared {
+            sid: Sid::random(),
+            endpoint,
+            transport,
+            client,
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// The socket's id, which is not that of the connection and differs between namespaces.
+    pub fn sid(&self) -> Sid {
+        self.0.sid
+    }
+
+    /// The path of the namespace.
+    pub fn namespace(&self) -> &str {
+        &self.0.endpoint.path
+    }
+
+    /// What is known of the connection, in every namespace of it.
+    pub fn session(&self) -> Session {
+        Session::new(self.0.client.clone())
+    }
+
+    /// Whether the client is connected to the namespace.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.0.state.lock().phase, Phase::Connected)
+    }
+
+    /// Sends an event to this client. It arrives in order, or the connection ends.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Disconnected`] when the client has gone, [`SocketError::Payload`] when the value is no JSON.
+    pub fn emit(&self, event: &str, value: &(impl Serialize + ?Sized)) -> Result<(), SocketError> {
+        self.emit_payload(event, &Payload::new(value)?)
+    }
+
+    /// Sends an event with a ready payload, such as several arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Disconnected`] when the client has gone.
+    pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), SocketError> {
+        self.send(&packet::encode_event(
+            self.namespace(),
+            None,
+            event,
+            payload,
+        ))
+    }
+
+    /// Sends an event and waits for the client's acknowledgement.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`], and [`SocketError::AckTimeout`] when it takes longer than `timeout`.
+    pub async fn call(
+        &self,
+        event: &str,
+        value: &(impl Serialize + ?Sized),
+        timeout: Duration,
+    ) -> Result<Args, SocketError> {
+        let payload = Payload::new(value)?;
+        let (id, answer) = self.expect_ack()?;
+        let _forget = ForgetAck { socket: self, id };
+        self.send(&packet::encode_event(
+            self.namespace(),
+            Some(id),
+            event,
+            &payload,
+        ))?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(args)) => Ok(args),
+            Ok(Err(_)) => Err(SocketError::Disconnected),
+            Err(_) => Err(SocketError::AckTimeout),
+        }
+    }
+
+    /// An event to rooms of this namespace, on every worker, but not to this socket: finish it with
+    /// [`Broadcast::emit`].
+    pub fn to(&self, rooms: impl IntoIterator<Item = impl AsRef<str>>) -> Broadcast {
+        let emit = Emit::new("", Payload::empty())
+            .in_namespace(self.namespace())
+            .to(rooms)
+            .except(self.0.sid.as_str());
+        Broadcast {
+            socket: self.clone(),
+            emit,
+        }
+    }
+
+    /// Enters a room. Whoever is in it gets what is sent to it; nothing else follows from it.
+    ///
+    /// # Errors
+    ///
+    /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
+    pub fn enter_room(&self, room: &str) -> Result<(), SocketError> {
+        let room = RoomName::new(room)?;
+        let mut state = self.0.state.lock();
+        let limit = self.0.client.server().limits().rooms;
+        match &mut state.phase {
+            Phase::Closed(_) => Err(SocketError::Disconnected),
+            Phase::Connecting { rooms, .. } if rooms.len() >= limit => {
+                Err(SocketError::TooManyRooms)
+            }
+            Phase::Connecting { rooms, .. } => {
+                rooms.push(room);
+                Ok(())
+            }
+            Phase::Connected => {
+                let mut rooms = self.0.endpoint.rooms.write();
+                if Sid::parse(room.as_str()).is_some_and(|sid| rooms.get(&sid).is_some()) {
+                    return Err(SocketError::SidAsRoom);
+                }
+                if rooms.rooms_of(&self.0.sid).len() >= limit
+                    && !rooms.rooms_of(&self.0.sid).contains(&room)
+                {
+                    return Err(SocketError::TooManyRooms);
+                }
+                match rooms.enter(&self.0.sid, room) {
+                    Entered::Gone => Err(SocketError::Disconnected),
+                    Entered::Now | Entered::Already => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Leaves a room; whether the socket was in it.
+    pub fn leave_room(&self, room: &str) -> bool {
+        let Ok(room) = RoomName::new(room) else {
+            return false;
+        };
+        let mut state = self.0.state.lock();
+        match &mut state.phase {
+            Phase::Closed(_) => false,
+            Phase::Connecting { rooms, .. } => {
+                let before = rooms.len();
+                rooms.retain(|name| *name != room);
+                rooms.len() < before
+            }
+            Phase::Connected => self.0.endpoint.rooms.write().leave(&self.0.sid, &room),
+        }
+    }
+
+    /// The rooms the socket is in.
+    pub fn rooms(&self) -> Vec<RoomName> {
+        self.0.endpoint.rooms.read().rooms_of(&self.0.sid).to_vec()
+    }
+
+    /// The sockets of this process that are in a room of this namespace.
+    pub fn occupants(&self, room: &str) -> Vec<Socket> {
+        self.0
+            .endpoint
+            .rooms
+            .read()
+            .occupants(room)
+            .cloned()
+            .collect()
+    }
+
+    /// Disconnects the client from the namespace; its connection stays.
+    pub fn disconnect(&self) {
+        let goodbye = packet::encode_disconnect(self.namespace());
+        if self.send(&[goodbye]).is_ok() {
+            self.0.client.remove(self);
+            self.close(DisconnectReason::Server);
+        }
+    }
+
+    /// Lets `hook` run when the socket leaves `room`, also by disconnecting; the reason is `None` when it just leaves.
+    /// One hook a room: a second one is ignored.
+    pub fn on_leave<F>(
+        &self,
+        room: RoomName,
+        hook: impl FnOnce(Socket, Option<DisconnectReason>) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut state = self.0.state.lock();
+        if !state.hooks.iter().any(|(name, _)| *name == room) {
+            state.hooks.reserve_exact(1);
+            state.hooks.push((
+                room,
+                Box::new(move |socket, reason| Box::pin(hook(socket, reason))),
+            ));
+        }
+    }
+
+    /// Runs what [`Socket::on_leave`] registered for `room`.
+    pub async fn left(&self, room: &RoomName) {
+        let hook = {
+            let mut state = self.0.state.lock();
+            let index = state.hooks.iter().position(|(name, _)| name == room);
+            index.map(|index| state.hooks.swap_remove(index).1)
+        };
+        if let Some(hook) = hook {
+            self.guard(hook(self.clone(), None)).await;
+        }
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<Transport> {
+        &self.0.transport
+    }
+
+    fn send(&self, frames: &[Frame]) -> Result<(), SocketError> {
+        {
+            let mut state = self.0.state.lock();
+            match &mut state.phase {
+                Phase::Connecting { held, .. } => {
+                    held.extend_from_slice(frames);
+                    return Ok(());
+                }
+                Phase::Connected => {}
+                Phase::Closed(_) => return Err(SocketError::Disconnected),
+            }
+        }
+        if self.0.transport.send(frames) {
+            Ok(())
+        } else {
+            Err(SocketError::Disconnected)
+        }
+    }
+
+    /// Asks the application whether the client may connect, and tells the client.
+    pub(crate) async fn connect(self, auth: Auth) {
+        let allowed = match &self.0.endpoint.handlers.connect {
+            None => Ok(()),
+            Some(handler) => self
+                .guard(handler(self.clone(), auth))
+                .await
+                .unwrap_or_else(|| Err(ConnectionRefused::new("Internal server error"))),
+        };
+        match allowed {
+            Ok(()) => {
+                if let Err(reason) = self.accept() {
+                    self.disconnected(reason).await;
+                }
+            }
+            Err(refused) => {
+                self.0.client.remove(&self);
+                self.0.state.lock().phase = Phase::Closed(DisconnectReason::Server);
+                self.0
+                    .transport
+                    .send(&[packet::encode_refused(self.namespace(), &refused.to_json())]);
+            }
+        }
+    }
+
+    /// Confirms the connection: first the packet, then what was held back, then the rooms. Fails when the client has
+    /// gone meanwhile.
+    fn accept(&self) -> Result<(), DisconnectReason> {
+        let confirmation = packet::encode_connected(self.namespace(), self.0.sid.as_str());
+        let mut state = self.0.state.lock();
+        let (held, entered) = match &mut state.phase {
+            Phase::Connecting { held, rooms } => (mem::take(held), mem::take(rooms)),
+            Phase::Connected => return Ok(()),
+            Phase::Closed(reason) => return Err(*reason),
+        };
+        state.phase = Phase::Connected;
+        let frames = [vec![confirmation], held].concat();
+        let mut fanout = Fanout::new(&frames);
+        fanout.push(&self.0.transport);
+        let mut rooms = self.0.endpoint.rooms.write();
+        rooms.insert(self.0.sid, self.clone());
+        for room in entered {
+            rooms.enter(&self.0.sid, room);
+        }
+        drop((rooms, state));
+        Ok(())
+    }
+
+    /// An event of the client has come. Returns whether it will be handled.
+    pub(crate) fn receive(&self, id: Option<u64>, event: Event) -> bool {
+        let mut state = self.0.state.lock();
+        if !matches!(state.phase, Phase::Connected) {
+            return false;
+        }
+        self.enqueue(&mut state, Work::Event { id, event });
+        true
+    }
+
+    /// An acknowledgement of the client has come; one that nobody waits for is ignored.
+    pub(crate) fn receive_ack(&self, id: u64, args: Args) {
+        let waiting = self
+            .0
+            .state
+            .lock()
+            .acks
+            .as_mut()
+            .and_then(|acks| acks.waiting.remove(&id));
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(args);
+        }
+    }
+
+    /// The client has left the namespace, or was made to. Only the first call counts.
+    pub(crate) fn close(&self, reason: DisconnectReason) {
+        {
+            let mut state = self.0.state.lock();
+            match mem::replace(&mut state.phase, Phase::Closed(reason)) {
+                // The task that is connecting it will see.
+                Phase::Connecting { .. } => {}
+                Phase::Connected => self.enqueue(&mut state, Work::Disconnected(reason)),
+                Phase::Closed(first) => state.phase = Phase::Closed(first),
+            }
+            state.acks = None;
+        }
+        self.0.endpoint.rooms.write().remove(&self.0.sid);
+    }
+
+    fn enqueue(&self, state: &mut State, work: Work) {
+        state.work.push_back(work);
+        if !mem::replace(&mut state.working, true) {
+            tokio::spawn(self.clone().work());
+        }
+    }
+
+    /// Handles what has come, one after the other.
+    async fn work(self) {
+        while let Some(work) = self.next_work() {
+            match work {
+                Work::Event { id, event } => {
+                    self.handle(id, event).await;
+                    self.0.client.handled();
+                }
+                Work::Disconnected(reason) => self.disconnected(reason).await,
+            }
+        }
+    }
+
+    fn next_work(&self) -> Option<Work> {
+        let mut state = self.0.state.lock();
+        let next = state.work.pop_front();
+        if next.is_none() {
+            state.working = false;
+            state.work = VecDeque::new();
+        }
+        next
+    }
+
+    async fn handle(&self, id: Option<u64>, event: Event) {
+        let handlers = &self.0.endpoint.handlers;
+        let reply = match handlers.events.get(&event.name).or(handlers.any.as_ref()) {
+            None => Ok(Payload::empty()),
+            Some(handler) => {
+                let name = event.name.clone();
+                let reply = self.guard(handler(self.clone(), Args::new(event))).await;
+                reply.unwrap_or_else(|| {
+                    Err(HandlerError::internal(format!(
+                        "the handler of {name} panicked"
+                    )))
+                })
+            }
+        };
+        self.reply(id, reply);
+    }
+
+    /// Acknowledges. The client may have gone: then there is nobody to tell.
+    fn reply(&self, id: Option<u64>, reply: Reply) {
+        let payload = reply.or_else(|error| {
+            match &error {
+                HandlerError::Internal { cause } => {
+                    tracing::error!(sid = ?self.0.sid, cause, "handler failed")
+                }
+                error => tracing::debug!(sid = ?self.0.sid, %error, "event refused"),
+            }
+            let _ = self.emit("error", &error);
+            Payload::new(&json!({ "ok": false, "error": error }))
+        });
+        if let (Some(id), Ok(payload)) = (id, payload) {
+            let _ = self.send(&packet::encode_ack(self.namespace(), id, &payload));
+        }
+    }
+
+    async fn disconnected(&self, reason: DisconnectReason) {
+        let hooks = mem::take(&mut self.0.state.lock().hooks);
+        for (_, hook) in hooks {
+            self.guard(hook(self.clone(), Some(reason))).await;
+        }
+        if let Some(handler) = &self.0.endpoint.handlers.disconnect {
+            self.guard(handler(self.clone(), reason)).await;
+        }
+    }
+
+    /// Runs code of the application; `None` when it panicked.
+    async fn guard<T>(&self, code: impl Future<Output = T>) -> Option<T> {
+        AssertUnwindSafe(code)
+            .catch_unwind()
+            .await
+            .inspect_err(|_| tracing::error!(sid = ?self.0.sid, namespace = self.namespace(), "handler panicked"))
+            .ok()
+    }
+
+    fn expect_ack(&self) -> Result<(u64, oneshot::Receiver<Args>), SocketError> {
+        let mut state = self.0.state.lock();
+        if matches!(state.phase, Phase::Closed(_)) {
+            return Err(SocketError::Disconnected);
+        }
+        let acks = state.acks.get_or_insert_default();
+        if acks.waiting.len() >= self.0.client.server().limits().acks {
+            return Err(SocketError::TooManyAcks);
+        }
+        acks.last_id += 1;
+        let (answer, answered) = oneshot::channel();
+        acks.waiting.insert(acks.last_id, answer);
+        Ok((acks.last_id, answered))
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("sid", &self.0.sid)
+            .field("namespace", &self.namespace())
+            .finish()
+    }
+}
+
+/// Stops waiting for an acknowledgement.
+struct ForgetAck<'a> {
+    socket: &'a Socket,
+    id: u64,
+}
+
+impl Drop for ForgetAck<'_> {
+    fn drop(&mut self) {
+        if let Some(acks) = &mut self.socket.0.state.lock().acks {
+            acks.waiting.remove(&self.id);
+        }
+    }
+}
+
+/// An event of a socket to others, from [`Socket::to`].
+#[must_use = "nothing is sent before `emit`"]
+pub struct Broadcast {
+    socket: Socket,
+    emit: Emit,
+}
+
+impl Broadcast {
+    /// Sends the event.
+    ///
+    /// # Errors
+    ///
+    /// When the value is no JSON, or the bus fails; clients of this process got the event then.
+    pub async fn emit(
+        self,
+        event: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<crate::Delivery, EmitError> {
+        let emit = Emit {
+            event: event.to_owned(),
+            payload: Payload::new(value)?,
+            ..self.emit
+        };
+        self.socket.0.client.server().manager().emit(emit).await
+    }
+}

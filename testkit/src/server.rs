@@ -42,9 +42,16 @@ impl Server {
     ///
     /// Panics with the program's output when it ends, or is silent for 20 s, before there is one.
     pub async fn spawn(exe: impl AsRef<Path>, envs: &[(&str, &str)]) -> Self {
+        let mut command = std::process::Command::new(exe.as_ref());
+        command.envs(envs.iter().copied());
+        Self::run(command).await
+    }
+
+    /// Like [`spawn`](Self::spawn), for a command with arguments or a folder of its own.
+    pub async fn run(command: std::process::Command) -> Self {
+        let program = command.get_program().display().to_string();
         let mut child = child::spawn(
-            Command::new(exe.as_ref())
-                .envs(envs.iter().copied())
+            Command::from(command)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped()),
@@ -60,8 +67,7 @@ impl Server {
             // Its last words may still be in the pipe; they say more than any message from here.
             let ended = timeout(Duration::from_secs(1), child.wait()).await;
             panic!(
-                "no line with http:// from {} ({ended:?})\nstdout:\n{}\nstderr:\n{}",
-                exe.as_ref().display(),
+                "no line with http:// from {program} ({ended:?})\nstdout:\n{}\nstderr:\n{}",
                 stdout.text(),
                 stderr.text()
             );

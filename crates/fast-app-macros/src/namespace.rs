@@ -14,7 +14,7 @@ use crate::{
     event::is_event,
     handler::Handler,
     limits,
-    register_room::{is_register_room, rooms},
+    register_room::{is_register_room, rooms, uses},
 };
 
 pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> Result<TokenStream> {
@@ -59,11 +59,13 @@ impl Parts<'_> {
         let self_type = &*block.self_ty;
         let (impl_generics, _, where_clause) = block.generics.split_for_impl();
         let cfgs = block.attrs.iter().filter(|a| a.path().is_ident("cfg"));
+        let uses = uses(&block.attrs);
         let registrations = self.handlers.iter().map(|h| h.registration(self_type));
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
             impl #impl_generics ::core::convert::From<#self_type> for ::fast_app::Namespace #where_clause {
                 fn from(this: #self_type) -> Self {
+                    #uses
                     let namespace = ::fast_app::Namespace::new(#path);
                     #(#registrations)*
                     #(let namespace = ::fast_app::RegisterRoom::room::<#rooms>(namespace);)*
@@ -179,6 +181,8 @@ mod tests {
             }
             impl ::core::convert::From<GlobalNamespace> for ::fast_app::Namespace {
                 fn from(this: GlobalNamespace) -> Self {
+                    #[allow(unused_imports)] use register_room as _;
+                    #[allow(unused_imports)] use fast_app::register_room as _;
                     let namespace = ::fast_app::Namespace::new("/admin");
                     let namespace = {
                         #clone

@@ -1,7 +1,7 @@
 //! `#[register_room(ChatRoom)]`: read by `#[namespace]`, and moved below it when it stands above.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::{Attribute, Error, ItemImpl, Result, Token, Type, parse_quote, punctuated::Punctuated};
 
 use crate::errors::all;
@@ -17,7 +17,8 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> Result<Token
             "add #[namespace(\"/\")] to this impl block: rooms are registered in a namespace";
         return Err(Error::new(Span::call_site(), message));
     }
-    block.attrs.push(parse_quote!(#[register_room(#arguments)]));
+    let below = parse_quote!(#[::fast_app::register_room(#arguments)]);
+    block.attrs.push(below);
     Ok(block.into_token_stream())
 }
 
@@ -28,6 +29,16 @@ pub(crate) fn rooms(attributes: &[Attribute]) -> Result<Vec<Type>> {
         .filter(|a| is_register_room(a))
         .map(listed);
     Ok(all(listed)?.into_iter().flatten().collect())
+}
+
+/// Imports of the attribute under the names it was used by; without them the user's own import would pass for unused,
+/// because `#[namespace]` takes the attribute away before the compiler sees it.
+pub(crate) fn uses(attributes: &[Attribute]) -> TokenStream {
+    let paths = attributes
+        .iter()
+        .filter(|a| is_register_room(a))
+        .map(Attribute::path);
+    quote! { #(#[allow(unused_imports)] use #paths as _;)* }
 }
 
 fn listed(attribute: &Attribute) -> Result<Punctuated<Type, Token![,]>> {
@@ -55,14 +66,12 @@ fn ends_with(attribute: &Attribute, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use quote::quote;
-
     use super::*;
 
     #[test]
     fn above_a_namespace_it_moves_below() {
         let item = quote! { #[fast_app::namespace("/")] #[register_room(A)] impl N {} };
-        let expected = quote! { #[fast_app::namespace("/")] #[register_room(A)] #[register_room(B, C)] impl N {} };
+        let expected = quote! { #[fast_app::namespace("/")] #[register_room(A)] #[::fast_app::register_room(B, C)] impl N {} };
         let expansion = expand(quote! { B, C }, &item).expect("accepted");
         assert_eq!(expansion.to_string(), expected.to_string());
     }

@@ -31,6 +31,16 @@ pub enum SocketIoError {
         "namespace {0} must begin with a slash and contain neither a comma nor a question mark"
     )]
     Namespace(String),
+    /// A room belongs to another namespace than the one it is registered in.
+    #[error("room {room} belongs to namespace {wanted} and cannot be registered in {namespace}")]
+    RoomNamespace {
+        /// The room's key.
+        room: &'static str,
+        /// The namespace that the room names.
+        wanted: &'static str,
+        /// The namespace it was registered in.
+        namespace: String,
+    },
     /// The bus could not be made.
     #[error(transparent)]
     Bus(#[from] BusError),

@@ -30,8 +30,8 @@ pub struct Namespace {
     pub(crate) disconnect: Option<DisconnectFn>,
     pub(crate) events: HashMap<String, EventFn>,
     pub(crate) any: Option<EventFn>,
-    /// The first event that was given a second handler.
-    duplicate: Option<String>,
+    /// The first thing that is wrong with it.
+    problem: Option<SocketIoError>,
 }
 
 impl Namespace {
@@ -43,8 +43,13 @@ impl Namespace {
             disconnect: None,
             events: HashMap::new(),
             any: None,
-            duplicate: None,
+            problem: None,
         }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Decides who may connect. Until it returns the socket receives nothing, and what it emits is sent after the
@@ -63,13 +68,21 @@ impl Namespace {
     /// Handles an event of clients. One socket's events are handled in order, one at a time.
     pub fn on<A>(mut self, event: impl Into<String>, handler: impl EventHandler<A>) -> Self {
         let event = event.into();
-        if self
-            .events
-            .insert(event.clone(), erase_event(handler))
-            .is_some()
-        {
-            self.duplicate.get_or_insert(event);
+        if is_reserved_event(&event) {
+            return self.reject(SocketIoError::ReservedEvent(event));
         }
+        match self.events.insert(event.clone(), erase_event(handler)) {
+            None => self,
+            Some(_) => {
+                let namespace = self.path.clone();
+                self.reject(SocketIoError::DuplicateEvent { namespace, event })
+            }
+        }
+    }
+
+    /// Lets the server refuse to be built with this namespace: for libraries whose own declarations can be wrong.
+    pub fn reject(mut self, problem: SocketIoError) -> Self {
+        self.problem.get_or_insert(problem);
         self
     }
 
@@ -79,20 +92,14 @@ impl Namespace {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), SocketIoError> {
+    pub(crate) fn check(&mut self) -> Result<(), SocketIoError> {
+        if let Some(problem) = self.problem.take() {
+            return Err(problem);
+        }
         let path = &self.path;
         if !path.starts_with('/') || path.len() > MAX_NAMESPACE || path.contains([',', '?']) {
             return Err(SocketIoError::Namespace(path.clone()));
         }
-        if let Some(event) = &self.duplicate {
-            return Err(SocketIoError::DuplicateEvent {
-                namespace: path.clone(),
-                event: event.clone(),
-            });
-        }
-        match self.events.keys().find(|event| is_reserved_event(event)) {
-            Some(event) => Err(SocketIoError::ReservedEvent(event.clone())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }

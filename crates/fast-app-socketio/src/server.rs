@@ -229,7 +229,7 @@ impl SocketIoBuilder {
             return Err(SocketIoError::Path(self.config.path));
         }
         let mut endpoints = HashMap::new();
-        for handlers in self.namespaces {
+        for mut handlers in self.namespaces {
             handlers.check()?;
             let path = handlers.path.clone();
             let endpoint = Endpoint {

@@ -197,12 +197,13 @@ impl Socket {
         }
     }
 
-    /// Enters a room. Whoever is in it gets what is sent to it; nothing else follows from it.
+    /// Enters a room; whether the socket was not in it before. Whoever is in a room gets what is sent to it; nothing
+    /// else follows from it.
     ///
     /// # Errors
     ///
     /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
-    pub fn enter_room(&self, room: &str) -> Result<(), SocketError> {
+    pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
         let room = RoomName::new(room)?;
         let mut state = self.0.state.lock();
         let limit = self.0.client.server().limits().rooms;
@@ -212,8 +213,11 @@ impl Socket {
                 Err(SocketError::TooManyRooms)
             }
             Phase::Connecting { rooms, .. } => {
-                rooms.push(room);
-                Ok(())
+                let new = !rooms.contains(&room);
+                if new {
+                    rooms.push(room);
+                }
+                Ok(new)
             }
             Phase::Connected => {
                 let mut rooms = self.0.endpoint.rooms.write();
@@ -227,7 +231,8 @@ impl Socket {
                 }
                 match rooms.enter(&self.0.sid, room) {
                     Entered::Gone => Err(SocketError::Disconnected),
-                    Entered::Now | Entered::Already => Ok(()),
+                    Entered::Now => Ok(true),
+                    Entered::Already => Ok(false),
                 }
             }
         }

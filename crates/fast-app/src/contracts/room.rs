@@ -1,0 +1,188 @@
+//! Rooms: how clients name them, and who may join.
+
+use std::future::Future;
+
+use fast_app_socketio::{self as socketio, HandlerError, InvalidRoomName, Session, Socket};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Cause;
+use crate::DisconnectReason;
+
+/// The longest part of an identifier, in bytes.
+const MAX_PART: usize = 200;
+
+/// What a room is called. `#[derive(RoomName)]` writes it from a struct: `ChatRoom { chat_id }` is `chat|<chat_id>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no room name",
+    note = "add `#[derive(RoomName)]` to `{Self}`"
+)]
+pub trait RoomName {
+    /// The first part of the name, and the last of its events: `join_<key>`, `leave_<key>`.
+    const KEY: &'static str;
+
+    /// The fields of the identifier, as clients write them.
+    const FIELDS: &'static [&'static str];
+
+    /// The namespace the room belongs to; `None` means that events for it go to `/`.
+    const NAMESPACE: Option<&'static str> = None;
+
+    /// The values of the fields.
+    fn identifiers(&self) -> Vec<String>;
+
+    /// The key and the values, joined by `|`.
+    ///
+    /// # Errors
+    ///
+    /// When a value is empty, longer than 200 bytes, or contains `|` or a control character: two rooms would else have
+    /// one name.
+    fn room_name(&self) -> Result<socketio::RoomName, RoomNameError> {
+        let mut name = Self::KEY.to_owned();
+        for (index, part) in self.identifiers().into_iter().enumerate() {
+            if let Some(problem) = problem_of(&part) {
+                let field = Self::FIELDS.get(index).copied().unwrap_or_default();
+                return Err(RoomNameError::Part { field, problem });
+            }
+            name.push('|');
+            name.push_str(&part);
+        }
+        Ok(socketio::RoomName::new(name)?)
+    }
+}
+
+fn problem_of(part: &str) -> Option<&'static str> {
+    match part {
+        "" => Some("is required"),
+        _ if part.len() > MAX_PART => Some("is longer than 200 bytes"),
+        _ if part.contains('|') => Some("must not contain '|'"),
+        _ if part.contains(char::is_control) => Some("must not contain control characters"),
+        _ => None,
+    }
+}
+
+/// Why a room has no name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoomNameError {
+    /// A part of the identifier is not allowed.
+    #[error("{field} {problem}")]
+    Part {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The name as a whole is not allowed.
+    #[error(transparent)]
+    Name(#[from] InvalidRoomName),
+}
+
+/// A room that clients join and leave by themselves, if they may.
+///
+/// A room is its own payload: `join_chat {"chat_id": "1"}` becomes `ChatRoom { chat_id: "1" }`.
+///
+/// ```
+/// use fast_app::prelude::*;
+///
+/// #[derive(RoomName, Deserialize)]
+/// struct TeamRoom {
+///     team: u64,
+/// }
+///
+/// impl Room for TeamRoom {
+///     async fn can_join(&self, session: &Session) -> bool {
+///         session.get::<Vec<u64>>().is_some_and(|teams| teams.contains(&self.team))
+///     }
+/// }
+/// ```
+///
+/// Being in a room means receiving what is sent to it, nothing else: it is no permission to send.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no room",
+    note = "add `#[derive(RoomName, Deserialize)]` and `impl Room for {Self}` with `can_join`"
+)]
+pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
+    /// Which room a client means. By default what it sent, read as this type; override it where the identifier comes
+    /// from the session or needs work.
+    fn extract_room_identifier(
+        session: &Session,
+        data: Value,
+    ) -> impl Future<Output = Result<Self, HandlerError>> + Send {
+        let _ = session;
+        async { identify(data) }
+    }
+
+    /// Whether a client may join. By default every client may that is connected to the namespace.
+    fn can_join(&self, session: &Session) -> impl Future<Output = bool> + Send {
+        let _ = session;
+        async { true }
+    }
+
+    /// [`Room::can_join`], where it can fail. A failure refuses the client, which learns only that it was internal.
+    fn try_can_join(&self, session: &Session) -> impl Future<Output = Result<bool, Cause>> + Send {
+        async { Ok(self.can_join(session).await) }
+    }
+
+    /// A client has joined.
+    fn on_join(&self, socket: &Socket) -> impl Future<Output = ()> + Send {
+        let _ = socket;
+        async {}
+    }
+
+    /// A client has left, or has been disconnected, for this reason.
+    fn on_leave(
+        &self,
+        socket: &Socket,
+        reason: Option<DisconnectReason>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (socket, reason);
+        async {}
+    }
+}
+
+/// Reads a room from what a client sent.
+fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
+    let Value::Object(mut fields) = data else {
+        return Err(missing::<R>(|_| true));
+    };
+    let is_missing =
+        |field: &str| matches!(fields.get(field), None | Some(Value::Null)) || fields[field] == "";
+    if R::FIELDS.iter().any(|field| is_missing(field)) {
+        return Err(missing::<R>(is_missing));
+    }
+    for field in R::FIELDS {
+        if !matches!(&fields[*field], Value::String(_))
+            && !fields[*field].is_i64()
+            && !fields[*field].is_u64()
+        {
+            return Err(HandlerError::validation(format!(
+                "{field} must be a string or an integer"
+            )));
+        }
+    }
+    if let Ok(room) = serde_json::from_value(Value::Object(fields.clone())) {
+        return Ok(room);
+    }
+    // A number where the room has a string names the same room as its digits.
+    for field in R::FIELDS {
+        if let Some(number) = fields.get_mut(*field).filter(|value| value.is_number()) {
+            *number = Value::String(number.to_string());
+        }
+    }
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|error| HandlerError::validation(error.to_string()))
+}
+
+/// `a is required`, `a and b are required`.
+fn missing<R: Room>(is_missing: impl Fn(&str) -> bool) -> HandlerError {
+    let fields: Vec<&str> = R::FIELDS
+        .iter()
+        .copied()
+        .filter(|field| is_missing(field))
+        .collect();
+    HandlerError::validation(match fields.as_slice() {
+        [] => "an object is required".to_owned(),
+        [field] => format!("{field} is required"),
+        fields => format!("{} are required", fields.join(" and ")),
+    })
+}

@@ -1,0 +1,3 @@
+//! What an application calls.
+
+pub mod broadcasting;

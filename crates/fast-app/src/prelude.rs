@@ -1,0 +1,10 @@
+//! The names an application uses: `use fast_app::prelude::*;`
+
+pub use serde::{Deserialize, Serialize};
+
+pub use crate::{
+    Ack, Auth, BroadcastError, BroadcastEvent, Broadcaster, Channels, ConnectionRefused, Data,
+    DisconnectReason, Event, HandlerError, Manager, Namespace, Object, Payload, Receipt,
+    RegisterRoom, Resource, Room, RoomName, Session, Sid, Socket, SocketIo, SocketIoError,
+    broadcast, namespace, register_room,
+};

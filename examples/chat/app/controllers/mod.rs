@@ -1,0 +1,4 @@
+//! HTTP.
+
+pub mod chat_controller;
+pub mod page_controller;

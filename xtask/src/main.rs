@@ -1,2 +1,71 @@
-//! Placeholder.
-fn main() {}
+//! Project commands, run as `cargo xtask <command>`.
+
+mod error;
+mod quality;
+mod setup;
+mod step;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use error::Error;
+
+const HELP: &str = "\
+Project commands
+
+usage: cargo xtask <command>
+
+  setup            install what the tests need: redis-server, Chromium, Node and Python packages
+  check            formatting, lints and documentation
+  test [args…]     setup, check and all tests; the arguments go to `cargo test`, for example `-- leaving`
+  help             this text
+
+Environment:
+  CHROMIUM         the Chromium that tests drive, /usr/bin/chromium when not set
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Error> {
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", args),
+    };
+    match (command, rest) {
+        ("help" | "-h" | "--help", _) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        ("setup", []) => setup::setup(),
+        ("check", []) => quality::check(),
+        ("test", extra) => {
+            setup::setup()?;
+            quality::check()?;
+            quality::test(extra)
+        }
+        ("setup" | "check", [surplus, ..]) => Err(Error::new(
+            format!("`{command}` takes no arguments, but got `{surplus}`"),
+            format!("cargo xtask {command}"),
+        )),
+        _ => Err(Error::new(
+            format!("there is no command `{command}`"),
+            "cargo xtask help",
+        )),
+    }
+}
+
+/// The root of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+}

@@ -1,0 +1,99 @@
+//! The server of ours that is measured: one guarded room, and `POST /broadcast` as `load` asks for it.
+//!
+//! ```text
+//! cargo run --release -p bench --bin load -- --pin --server target/release/fast_app
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use axum::{Json, Router, extract::State, routing::post};
+use bench::message::Message;
+use fast_app::prelude::*;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep_until},
+};
+
+#[derive(RoomName, Deserialize)]
+struct ChatRoom {
+    chat_id: String,
+}
+
+impl Room for ChatRoom {
+    async fn can_join(&self, session: &Session) -> bool {
+        session.get::<User>().is_some()
+    }
+}
+
+/// A small session, as an application has it.
+struct User {
+    #[allow(dead_code, reason = "it is there for its weight")]
+    name: String,
+}
+
+#[derive(Clone)]
+struct Global;
+
+#[namespace("/")]
+#[register_room(ChatRoom)]
+impl Global {
+    async fn on_connect(&self, socket: &Socket, auth: Auth) -> Result<(), ConnectionRefused> {
+        let token: Token = auth.parse().map_err(|_| ConnectionRefused::new("Invalid access token"))?;
+        socket.session().insert(User { name: token.token });
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+/// The event of a series.
+#[derive(Event, Serialize)]
+struct Bench {
+    text: String,
+    #[serde(skip)]
+    room: String,
+}
+
+impl BroadcastEvent for Bench {
+    async fn broadcast_on(&self) -> Channels {
+        self.room.clone().into()
+    }
+
+    async fn broadcast_as(&self) -> Payload {
+        Payload::new(&self.text)
+    }
+}
+
+#[derive(Deserialize)]
+struct Series {
+    room: String,
+    count: u64,
+    size: usize,
+    interval_us: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let socketio = SocketIo::builder().manager(Manager::from_url("memory://")?).namespace(Global).build()?;
+    let app = Router::new()
+        .route("/broadcast", post(run_series))
+        .with_state(socketio.clone())
+        .layer(socketio.layer());
+    let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
+    fast_app::serve(TcpListener::bind(bind).await?, app, &socketio).await?;
+    Ok(())
+}
+
+async fn run_series(State(socketio): State<SocketIo>, Json(series): Json<Series>) -> Result<(), String> {
+    let start = Instant::now();
+    for seq in 0..series.count {
+        sleep_until(start + Duration::from_micros(series.interval_us * seq)).await;
+        let text = Message::now(seq).argument(series.size);
+        let event = Bench { text, room: series.room.clone() };
+        socketio.broadcast(event).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}

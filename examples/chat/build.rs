@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const VERSION: &str = "4.8.1";
+const VERSION: &str = "4.8.4";
 const DIST: &str = "node_modules/socket.io-client/dist/socket.io.min.js";
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -176,6 +176,7 @@ function onDisconnect(reason) {
     const words = reason === "io server disconnect" ? "The server closed the connection. " : "The connection is closed. ";
     setState("closed", words, button("Connect again", () => { setState("connecting"); socket.connect(); }));
   }
+  showChats();
   showPeople();
 }
 
@@ -226,9 +227,11 @@ async function join(id) {
 function entered(id, back) {
   if (joined !== null && joined !== id) {
     ask("leave_chat", joined);
+    ask("leave_presence", joined);
     present.delete(joined);
   }
   joined = id;
+  ask("join_presence", id); // be seen, and see who else is there
   clearTyping();
   if (back) addEvent(id, "You are back. What was written while you were away is not shown.");
   showChat();
@@ -259,6 +262,7 @@ async function leave() {
     tell(page.notice, `The server did not let you leave ${chatName(id)}. Try once more.`);
     return;
   }
+  if (isLive()) ask("leave_presence", id);
   joined = null;
   present.delete(id);
   clearTyping();
@@ -283,8 +287,9 @@ function buildChats() {
 function showChats() {
   for (const pick of page.chats.querySelectorAll("button")) {
     const { id } = pick.dataset;
+    const inside = id === joined && isLive();
     pick.setAttribute("aria-current", id === joined);
-    pick.lastChild.textContent = id === joined ? "joined" : id === wanted ? "joining…" : "";
+    pick.lastChild.textContent = inside ? "joined" : id === wanted ? "joining…" : "";
   }
 }
 
@@ -338,7 +343,9 @@ function addLine(id, node) {
   const list = logOf(id);
   const follow = atNewest() || node.classList.contains("own");
   const waiting = pending.find((message) => message.chat === id && message.node !== node && message.node.parentNode === list);
-  list.insertBefore(node, waiting?.node ?? null);
+  const next = waiting?.node ?? null;
+  // Putting a line where it already is would animate and announce it once more.
+  if (node.parentNode !== list || node.nextSibling !== next) list.insertBefore(node, next);
   if (id !== joined) return;
   if (list.parentNode !== page.log) page.log.replaceChildren(list);
   if (follow) toNewest();

@@ -14,7 +14,10 @@ use crate::{
 
 pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
-    let (naming, parts) = both(Naming::of(&item), parts(&item))?;
+    let ((), (naming, parts)) = both(
+        refuse_rename_all(&item.attrs),
+        both(Naming::of(&item), parts(&item)),
+    )?;
     Ok(implementation(&item, &naming, &parts))
 }
 
@@ -159,6 +162,21 @@ fn is_skipped(attributes: &[Attribute]) -> Result<bool> {
 
 fn room_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|a| a.path().is_ident("room"))
+}
+
+/// Clients would have to send other names than `FIELDS` says.
+fn refuse_rename_all(attributes: &[Attribute]) -> Result<()> {
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("serde")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("rename_all") || meta.path.is_ident("rename_all_fields") {
+                let advice =
+                    "a room's fields are renamed one by one: #[serde(rename = \"...\")] on each";
+                return Err(meta.error(advice));
+            }
+            skip_option(&meta)
+        })?;
+    }
+    Ok(())
 }
 
 /// The name that serde reads a field by: `#[serde(rename = "...")]` or `#[serde(rename(deserialize = "..."))]`.
@@ -327,5 +345,17 @@ mod tests {
         ] {
             assert_eq!(refusals(item), [message]);
         }
+    }
+
+    #[test]
+    fn renaming_all_fields_is_refused() {
+        let error = expand(quote! {
+            #[serde(rename_all = "camelCase")]
+            struct ChatRoom {
+                chat_id: String,
+            }
+        });
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("renamed one by one"), "{text}");
     }
 }

@@ -219,6 +219,19 @@ impl<T: IntoAck, E: Into<HandlerError>> IntoAck for Result<T, E> {
     }
 }
 
+/// `None` acknowledges without arguments.
+impl<T: Serialize> IntoAck for Option<T> {
+    fn into_ack(self) -> Reply {
+        Ack(self).into_ack()
+    }
+}
+
+impl<T: Serialize> IntoAck for Vec<T> {
+    fn into_ack(self) -> Reply {
+        Ack(self).into_ack()
+    }
+}
+
 macro_rules! ack_values {
     ($($value:ty),*) => {
         $(impl IntoAck for $value {

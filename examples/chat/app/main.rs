@@ -1,6 +1,6 @@
 //! Starts the chat.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, io::IsTerminal, process::ExitCode};
 
 use chat::{models::Chats, modules::asgi};
 use tokio::net::TcpListener;
@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     load_env();
     tracing_subscriber::fmt()
         .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     match run() {

@@ -3,7 +3,11 @@
 use std::future::Future;
 
 use fast_app_socketio::{self as socketio, HandlerError, InvalidRoomName, Session, Socket};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, IntoDeserializer, Visitor, value::MapDeserializer},
+    forward_to_deserialize_any,
+};
 use serde_json::Value;
 
 use super::Cause;
@@ -142,7 +146,13 @@ pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
 
 /// Reads a room from what a client sent.
 fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
-    let Value::Object(mut fields) = data else {
+    if R::FIELDS.is_empty() {
+        // A unit struct is read from null; there is nothing else that a client could say.
+        return serde_json::from_value(Value::Null)
+            .or_else(|_| serde_json::from_value(Value::Object(serde_json::Map::new())))
+            .map_err(HandlerError::internal);
+    }
+    let Value::Object(fields) = data else {
         return Err(missing::<R>(|_| true));
     };
     let is_missing =
@@ -160,17 +170,59 @@ fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
             )));
         }
     }
-    if let Ok(room) = serde_json::from_value(Value::Object(fields.clone())) {
-        return Ok(room);
+    let fields = fields.into_iter().map(|(name, value)| (name, Field(value)));
+    R::deserialize(MapDeserializer::new(fields))
+        .map_err(|error: serde_json::Error| HandlerError::validation(error.to_string()))
+}
+
+/// A field of what a client sent. A number where the room has a string names the same room as its digits.
+struct Field(Value);
+
+impl<'de> Deserializer<'de> for Field {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_any(visitor)
     }
-    // A number where the room has a string names the same room as its digits.
-    for field in R::FIELDS {
-        if let Some(number) = fields.get_mut(*field).filter(|value| value.is_number()) {
-            *number = Value::String(number.to_string());
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Number(number) => visitor.visit_string(number.to_string()),
+            value => value.deserialize_any(visitor),
         }
     }
-    serde_json::from_value(Value::Object(fields))
-        .map_err(|error| HandlerError::validation(error.to_string()))
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Field {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
 }
 
 /// `a is required`, `a and b are required`.
@@ -180,9 +232,6 @@ fn missing<R: Room>(is_missing: impl Fn(&str) -> bool) -> HandlerError {
         .copied()
         .filter(|field| is_missing(field))
         .collect();
-    HandlerError::validation(match fields.as_slice() {
-        [] => "an object is required".to_owned(),
-        [field] => format!("{field} is required"),
-        fields => format!("{} are required", fields.join(" and ")),
-    })
+    let verb = if fields.len() == 1 { "is" } else { "are" };
+    HandlerError::validation(format!("{} {verb} required", fields.join(" and ")))
 }

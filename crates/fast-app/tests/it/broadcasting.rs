@@ -1,0 +1,247 @@
+//! Events, their rooms, and what the caller is told.
+
+use std::collections::HashMap;
+
+use fast_app::{contracts::Cause, prelude::*};
+use testkit::{RawSocket, RedisServer};
+
+use super::serve;
+
+#[derive(RoomName, Deserialize)]
+struct ChatRoom {
+    chat_id: String,
+}
+
+impl Room for ChatRoom {}
+
+#[derive(RoomName, Deserialize)]
+#[room(namespace = "/admin")]
+struct StaffRoom;
+
+impl Room for StaffRoom {}
+
+#[derive(Clone)]
+struct Global;
+
+#[namespace("/")]
+#[register_room(ChatRoom)]
+impl Global {}
+
+#[derive(Clone)]
+struct Admin;
+
+#[namespace("/admin")]
+#[register_room(StaffRoom)]
+impl Admin {}
+
+/// To any rooms, as any payload.
+#[derive(Event, Serialize)]
+struct News {
+    text: &'static str,
+    #[serde(skip)]
+    on: fn() -> Channels,
+}
+
+impl BroadcastEvent for News {
+    async fn broadcast_on(&self) -> Channels {
+        (self.on)()
+    }
+}
+
+fn news(on: fn() -> Channels) -> News {
+    News { text: "x", on }
+}
+
+fn chat(id: &str) -> ChatRoom {
+    ChatRoom {
+        chat_id: id.to_owned(),
+    }
+}
+
+async fn server() -> (SocketIo, std::net::SocketAddr) {
+    serve(SocketIo::builder().namespace(Global).namespace(Admin)).await
+}
+
+async fn join(socket: &mut RawSocket, id: &str) {
+    socket
+        .send_text(format!(r#"42["join_chat",{{"chat_id":"{id}"}}]"#))
+        .await;
+    socket.expect_text(r#"42["joined"]"#).await;
+}
+
+#[tokio::test]
+async fn an_event_for_several_rooms_reaches_each_client_once() {
+    let (socketio, addr) = server().await;
+    let mut both = RawSocket::socketio(addr, "").await;
+    let mut one = RawSocket::socketio(addr, "").await;
+    join(&mut both, "1").await;
+    join(&mut both, "2").await;
+    join(&mut one, "2").await;
+    let receipt = socketio
+        .broadcast(news(|| [chat("1"), chat("2")].into()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (receipt.rooms, receipt.local),
+        (vec!["chat|1".to_owned(), "chat|2".to_owned()], 2)
+    );
+    socketio.broadcast(news(|| "chat|2".into())).await.unwrap();
+    for socket in [&mut both, &mut one] {
+        for _ in 0..2 {
+            socket.expect_text(r#"42["news",{"text":"x"}]"#).await;
+        }
+        socket.send_text(r#"420["nothing"]"#).await;
+        socket.expect_text("430[]").await;
+    }
+}
+
+#[tokio::test]
+async fn others_get_the_event_and_the_sender_does_not() {
+    let (socketio, addr) = server().await;
+    let mut other = RawSocket::socketio(addr, "").await;
+    join(&mut other, "1").await;
+    let mut sender = RawSocket::engineio(addr).await;
+    sender.send_text("40").await;
+    let connected = sender.recv_text().await;
+    let sid = connected.split('"').nth(3).unwrap().to_owned();
+    join(&mut sender, "1").await;
+    let receipt = socketio
+        .broadcast(news(|| chat("1").into()))
+        .to_others(&sid)
+        .await
+        .unwrap();
+    assert_eq!(receipt.local, 1);
+    other.expect_text(r#"42["news",{"text":"x"}]"#).await;
+    sender.send_text(r#"420["nothing"]"#).await;
+    sender.expect_text("430[]").await;
+}
+
+#[tokio::test]
+async fn rooms_of_another_namespace_are_reached_there() {
+    let (socketio, addr) = server().await;
+    let mut socket = RawSocket::engineio(addr).await;
+    socket.send_text("40/admin,").await;
+    socket.recv_text().await;
+    socket.send_text(r#"42/admin,["join_staff",{}]"#).await;
+    socket.expect_text(r#"42/admin,["joined"]"#).await;
+    socketio.broadcast(news(|| StaffRoom.into())).await.unwrap();
+    socket
+        .expect_text(r#"42/admin,["news",{"text":"x"}]"#)
+        .await;
+}
+
+#[tokio::test]
+async fn a_receipt_says_when_nothing_was_sent() {
+    #[derive(Event, Serialize)]
+    struct Never;
+    impl BroadcastEvent for Never {
+        async fn broadcast_when(&self) -> bool {
+            false
+        }
+        async fn broadcast_on(&self) -> Channels {
+            panic!("nothing else is asked")
+        }
+    }
+    let (socketio, _) = server().await;
+    assert!(socketio.broadcast(Never).await.unwrap().skipped);
+    let receipt = socketio.broadcast(news(Channels::none)).await.unwrap();
+    assert_eq!(receipt, Receipt::default());
+}
+
+#[tokio::test]
+async fn errors_name_what_failed_and_nothing_is_sent() {
+    #[derive(Event, Serialize)]
+    struct Fails;
+    impl BroadcastEvent for Fails {
+        async fn try_broadcast_on(&self) -> Result<Channels, Cause> {
+            let number: u8 = "x".parse()?;
+            Ok(number.to_string().into())
+        }
+    }
+    #[derive(Event, Serialize)]
+    struct NoJson {
+        map: HashMap<(u8, u8), u8>,
+    }
+    impl BroadcastEvent for NoJson {
+        async fn broadcast_on(&self) -> Channels {
+            chat("1").into()
+        }
+    }
+    let (socketio, addr) = server().await;
+    let mut member = RawSocket::socketio(addr, "").await;
+    join(&mut member, "1").await;
+    let error = socketio.broadcast(Fails).await.unwrap_err();
+    assert_eq!(error.to_string(), "broadcast_on failed");
+    let error = socketio
+        .broadcast(NoJson {
+            map: HashMap::from([((1, 2), 3)]),
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BroadcastError::Payload(_)), "{error}");
+    let error = socketio
+        .broadcast(news(|| [chat("1"), chat("a|b")].into()))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BroadcastError::Room(_)), "{error}");
+    member.send_text(r#"420["nothing"]"#).await;
+    member.expect_text("430[]").await;
+}
+
+#[tokio::test]
+async fn payloads_keep_the_meaning_of_the_original() {
+    #[derive(Event, Serialize)]
+    struct Shaped {
+        #[serde(skip)]
+        as_what: fn() -> Payload,
+    }
+    impl BroadcastEvent for Shaped {
+        async fn broadcast_on(&self) -> Channels {
+            chat("1").into()
+        }
+        async fn broadcast_as(&self) -> Payload {
+            (self.as_what)()
+        }
+    }
+    let (socketio, addr) = server().await;
+    let mut member = RawSocket::socketio(addr, "").await;
+    join(&mut member, "1").await;
+    let shapes: [(fn() -> Payload, &str); 5] = [
+        (|| Payload::new(&None::<u8>), r#"42["shaped"]"#),
+        (|| Payload::new(&[1, 2]), r#"42["shaped",[1,2]]"#),
+        (|| Payload::args(&(1, "b")), r#"42["shaped",1,"b"]"#),
+        (Payload::empty, r#"42["shaped"]"#),
+        (
+            || Object::new().field("a", &1).into(),
+            r#"42["shaped",{"a":1}]"#,
+        ),
+    ];
+    for (payload, want) in shapes {
+        socketio
+            .broadcast(Shaped { as_what: payload })
+            .await
+            .unwrap();
+        member.expect_text(want).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_a_server_reaches_clients_through_redis() {
+    let redis = RedisServer::spawn().await;
+    let manager = Manager::from_url(&redis.url()).unwrap();
+    let (_socketio, addr) = serve(
+        SocketIo::builder()
+            .manager(manager.clone())
+            .namespace(Global),
+    )
+    .await;
+    let mut member = RawSocket::socketio(addr, "").await;
+    join(&mut member, "1").await;
+    while !manager.is_listening() {
+        tokio::task::yield_now().await;
+    }
+    let job = Manager::from_url(&redis.url()).unwrap();
+    let receipt = job.broadcast(news(|| chat("1").into())).await.unwrap();
+    assert_eq!((receipt.local, receipt.workers), (0, Some(1)));
+    member.expect_text(r#"42["news",{"text":"x"}]"#).await;
+}

@@ -1,0 +1,23 @@
+//! What an application gets, seen from its clients.
+//!
+//! `rooms`: joining and leaving; `broadcasting`: events and receipts; `namespaces`: sessions and handlers.
+
+mod broadcasting;
+mod namespaces;
+mod rooms;
+
+use std::net::SocketAddr;
+
+use fast_app::{SocketIo, SocketIoBuilder};
+use tokio::net::TcpListener;
+
+/// Serves on a free port for as long as the test runs.
+async fn serve(builder: SocketIoBuilder) -> (SocketIo, SocketAddr) {
+    let socketio = builder.build().unwrap();
+    let app = axum::Router::new().layer(socketio.layer());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let server = socketio.clone();
+    tokio::spawn(async move { fast_app::serve(listener, app, &server).await });
+    (socketio, addr)
+}

@@ -29,13 +29,21 @@ mod room_name;
 /// without a trailing `_event`, exactly as the Python original derives it, so that clients of both understand it.
 /// `#[event(name = "...")]` replaces it.
 ///
-/// ```rust,ignore
+/// ```
+/// use fast_app::prelude::*;
+///
 /// #[derive(Event, Serialize)]
-/// struct UpdateChat { chat: Chat }                 // update_chat
+/// struct UpdateChat {
+///     chat_id: String,
+/// }
+/// assert_eq!(UpdateChat::NAME, "update_chat");
 ///
 /// #[derive(Event, Serialize)]
 /// #[event(name = "chatRenamed")]
-/// struct ChatRenamedEvent { name: String }         // chatRenamed
+/// struct ChatRenamedEvent {
+///     name: String,
+/// }
+/// assert_eq!(ChatRenamedEvent::NAME, "chatRenamed");
 /// ```
 ///
 /// # Errors
@@ -52,25 +60,33 @@ pub fn derive_event(item: TokenStream) -> TokenStream {
 /// Derive it on every room. The key is the type's name in snake case without a trailing `_room`; clients enter with
 /// the event `join_<key>` and leave with `leave_<key>`. The identifier is made of the fields, in their order, each by
 /// its `Display`. Keys and fields have the names that serde reads from the payload as far as
-/// `#[serde(rename = "...")]` on a field gives them; a `rename_all` on the type is not seen.
+/// `#[serde(rename = "...")]` on a field gives them; a `rename_all` on the type is refused.
 ///
 /// - `#[room(name = "...")]` on the type replaces the key;
 /// - `#[room(namespace = "/admin")]` on the type says where the room lives when that is not `/`;
 /// - `#[room(skip)]` on a field keeps it out of the identifier.
 ///
-/// ```rust,ignore
+/// ```
+/// use fast_app::prelude::*;
+///
 /// #[derive(RoomName, Deserialize)]
-/// struct ChatRoom { chat_id: String }                        // chat|<chat_id>, join_chat, leave_chat
+/// struct ChatRoom {
+///     chat_id: String,
+/// }
+/// let room = ChatRoom { chat_id: "1".to_owned() };
+/// assert_eq!(room.room_name().unwrap().as_str(), "chat|1"); // join_chat, leave_chat
 ///
 /// #[derive(RoomName, Deserialize)]
 /// #[room(name = "topic", namespace = "/admin")]
-/// struct ThreadRoom {                                        // topic|<chat_id>|<id>, join_topic, leave_topic
+/// struct ThreadRoom {
 ///     chat_id: String,
 ///     #[serde(rename = "id")]
 ///     thread_id: u64,
 ///     #[room(skip)]
 ///     password: Option<String>,
 /// }
+/// let room = ThreadRoom { chat_id: "1".to_owned(), thread_id: 7, password: None };
+/// assert_eq!(room.room_name().unwrap().as_str(), "topic|1|7"); // join_topic, leave_topic
 /// ```
 ///
 /// # Errors
@@ -90,17 +106,28 @@ pub fn derive_room_name(item: TokenStream) -> TokenStream {
 /// wants it, `socket: &Socket`, then what it reads from the event, by value. `#[event(name = "newMessage")]` on a
 /// handler replaces the event's name. Without an argument the namespace is `/`.
 ///
-/// ```rust,ignore
+/// ```
+/// use fast_app::prelude::*;
+///
+/// #[derive(Deserialize)]
+/// struct Typing {
+///     chat_id: String,
+/// }
+///
 /// #[derive(Clone)]
 /// struct GlobalNamespace;
 ///
 /// #[namespace("/")]
-/// #[register_room(ChatRoom)]
 /// impl GlobalNamespace {
 ///     async fn on_connect(&self, socket: &Socket, auth: Auth) -> Result<(), ConnectionRefused> {
-///         authenticate(socket, auth).await
+///         let token: String = auth.parse().map_err(|_| ConnectionRefused::new("No access token provided"))?;
+///         socket.session().insert(token);
+///         Ok(())
 ///     }
-///     async fn on_typing(&self, socket: &Socket, data: Data<Typing>) {}
+///
+///     async fn on_typing(&self, socket: &Socket, data: Data<Typing>) {
+///         let _ = socket.to([format!("chat|{}", data.chat_id)]).emit("typing", "…").await;
+///     }
 /// }
 /// ```
 ///
@@ -126,9 +153,13 @@ pub fn namespace(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Stands next to `#[namespace]`, above or below it, once for several rooms or once for each. `ChatRoom` gives the
 /// events `join_chat` and `leave_chat`.
 ///
-/// ```rust,ignore
+/// ```
+/// # use fast_app::prelude::*;
+/// # #[derive(RoomName, Deserialize)] struct ChatRoom { chat_id: String }
+/// # impl Room for ChatRoom {}
+/// # #[derive(Clone)] struct GlobalNamespace;
 /// #[namespace("/")]
-/// #[register_room(ChatRoom, ThreadRoom)]
+/// #[register_room(ChatRoom)]
 /// impl GlobalNamespace {}
 /// ```
 ///

@@ -7,10 +7,9 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -29,7 +28,7 @@ pub(crate) struct Client {
     server: Arc<Server>,
     transport: Weak<Transport>,
     values: Mutex<Values>,
-    /// Events that have come and not been handled.
+    /// Connects, events and disconnects that the application has not handled yet.
     backlog: AtomicUsize,
     /// Whoever waits for the backlog to shrink.
     reader: AtomicWaker,
@@ -39,9 +38,22 @@ pub(crate) struct Client {
 #[derive(Default)]
 struct State {
     sockets: Vec<Socket>,
+    /// A packet whose attachments have not all come, and when it came.
     partial: Option<(Partial, Instant)>,
-    /// The client has tried to connect to a namespace.
-    greeted: bool,
+    /// An alarm will look at `partial`.
+    watched: bool,
+    progress: Progress,
+}
+
+/// How far a client has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    #[default]
+    Silent,
+    /// It has tried to connect to a namespace.
+    Asked,
+    /// It has been connected to one.
+    Joined,
 }
 
 impl Client {
@@ -65,7 +77,12 @@ impl Client {
         &self.values
     }
 
-    /// An event has been handled, or will not be.
+    /// Something is to be handled by the application; [`Client::handled`] ends it.
+    pub(crate) fn queued(&self) {
+        self.backlog.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What was queued has been handled.
     pub(crate) fn handled(&self) {
         self.backlog.fetch_sub(1, Ordering::AcqRel);
         self.reader.wake();
@@ -76,21 +93,25 @@ impl Client {
         self.state.lock().sockets.retain(|other| other != socket);
     }
 
+    /// One of the client's sockets is connected.
+    pub(crate) fn joined(&self) {
+        self.state.lock().progress = Progress::Joined;
+    }
+
     fn receive(self: &Arc<Self>, message: Message) -> Result<(), PacketError> {
         let partial = self.state.lock().partial.take();
         match (message, partial) {
-            (Message::Text(text), None) => self.dispatch(Packet::decode(&text)?),
-            (Message::Binary(bytes), Some((partial, _))) => self.attach(partial, bytes),
+            (Message::Text(text), None) => self.dispatch(Packet::decode(&text)?, Instant::now()),
+            (Message::Binary(bytes), Some((partial, since))) => {
+                self.dispatch(partial.attach(bytes, self.server.max_payload())?, since)
+            }
             (Message::Text(_), Some(_)) => Err(PacketError::MissingAttachment),
             (Message::Binary(_), None) => Err(PacketError::UnexpectedAttachment),
         }
     }
 
-    fn attach(self: &Arc<Self>, partial: Partial, attachment: Bytes) -> Result<(), PacketError> {
-        self.dispatch(partial.attach(attachment, self.server.max_payload())?)
-    }
-
-    fn dispatch(self: &Arc<Self>, packet: Packet) -> Result<(), PacketError> {
+    /// Does what a packet asks for, the first part of which came at `since`.
+    fn dispatch(self: &Arc<Self>, packet: Packet, since: Instant) -> Result<(), PacketError> {
         let socket = self.socket(packet.namespace());
         match packet {
             Packet::Connect { namespace, auth } => self.connect(&namespace, auth, socket.is_some()),
@@ -101,10 +122,8 @@ impl Client {
                 }
             }
             Packet::Event { id, event, .. } => {
-                // Counted first: it may be handled before this goes on.
-                self.backlog.fetch_add(1, Ordering::AcqRel);
-                if !socket.is_some_and(|socket| socket.receive(id, event)) {
-                    self.handled();
+                if let Some(socket) = socket {
+                    socket.receive(id, event);
                 }
             }
             Packet::Ack {
@@ -117,23 +136,30 @@ impl Client {
                     socket.receive_ack(id, Args::of_ack(args, attachments));
                 }
             }
-            Packet::Partial(partial) => return self.keep(partial),
+            Packet::Partial(partial) => return self.keep(partial, since),
         }
         Ok(())
     }
 
     /// Waits for attachments, but not for a client that has never connected, and not for long.
-    fn keep(&self, partial: Partial) -> Result<(), PacketError> {
+    fn keep(&self, partial: Partial, since: Instant) -> Result<(), PacketError> {
         let mut state = self.state.lock();
-        if !state.greeted {
+        if state.progress == Progress::Silent {
             return Err(PacketError::Attachments);
         }
-        state.partial = Some((partial, Instant::now()));
-        drop(state);
-        if let Some(transport) = self.transport.upgrade() {
-            transport.alarm(self.server.limits().attachment_timeout);
-        }
+        state.partial = Some((partial, since));
+        self.watch(&mut state, self.server.limits().attachment_timeout);
         Ok(())
+    }
+
+    /// Lets the alarm look at `partial` after `delay`. One alarm serves them all: a client that sends many small ones
+    /// must not fill the timer.
+    fn watch(&self, state: &mut State, delay: Duration) {
+        if !mem::replace(&mut state.watched, true)
+            && let Some(transport) = self.transport.upgrade()
+        {
+            transport.alarm(delay);
+        }
     }
 
     fn socket(&self, namespace: &str) -> Option<Socket> {
@@ -156,7 +182,11 @@ impl Client {
             )]);
         };
         let mut state = self.state.lock();
-        state.greeted = true;
+        if transport.is_closed() {
+            // `closed` has been here, or waits for this lock: a socket made now would outlive its connection.
+            return;
+        }
+        state.progress = state.progress.max(Progress::Asked);
         let full = state.sockets.len() >= self.server.limits().namespaces;
         match self.server.endpoint(namespace) {
             _ if connected => {
@@ -176,7 +206,12 @@ impl Client {
                 state.sockets.reserve_exact(1);
                 state.sockets.push(socket.clone());
                 drop(state);
-                tokio::spawn(socket.connect(Auth::new(auth)));
+                let client = self.clone();
+                self.queued();
+                tokio::spawn(async move {
+                    socket.connect(Auth::new(auth)).await;
+                    client.handled();
+                });
             }
         }
     }
@@ -209,14 +244,16 @@ impl Connection for Receiver {
     }
 
     fn alarm(&self) {
+        let limit = self.0.server.limits().attachment_timeout;
         let late = {
-            let state = self.0.state.lock();
-            let limit = self.0.server.limits().attachment_timeout;
-            let waits_too_long = state
-                .partial
-                .as_ref()
-                .is_some_and(|(_, since)| since.elapsed() >= limit);
-            state.sockets.is_empty() && !state.greeted || waits_too_long
+            let mut state = self.0.state.lock();
+            let waited = state.partial.as_ref().map(|(_, since)| since.elapsed());
+            state.watched = false;
+            if let Some(rest) = waited.and_then(|waited| limit.checked_sub(waited)) {
+                self.0.watch(&mut state, rest);
+            }
+            let stranger = state.sockets.is_empty() && state.progress < Progress::Joined;
+            stranger || waited.is_some_and(|waited| waited > limit)
         };
         if late && let Some(transport) = self.0.transport.upgrade() {
             transport.close(CloseReason::ProtocolError);

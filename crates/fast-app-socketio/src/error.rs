@@ -83,6 +83,9 @@ pub enum SocketError {
     /// The payload is no JSON.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// The event's name may not be emitted.
+    #[error("event name {0} is reserved by the protocol")]
+    ReservedEvent(String),
     /// The client did not acknowledge in time.
     #[error("client did not acknowledge in time")]
     AckTimeout,

@@ -92,7 +92,11 @@ impl Payload {
 impl From<Args> for Payload {
     fn from(args: Args) -> Self {
         let json: Vec<&str> = args.iter().map(RawValue::get).collect();
-        Self::from_json(&json.join(","), args.attachments().to_vec())
+        // Not `from_json`: whoever sent one `null` gets one back.
+        Self {
+            args: json.join(",").into(),
+            attachments: args.attachments().into(),
+        }
     }
 }
 

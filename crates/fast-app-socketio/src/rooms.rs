@@ -22,15 +22,6 @@ struct Member<M> {
     rooms: Vec<RoomName>,
 }
 
-/// What became of a request to enter a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entered {
-    Now,
-    Already,
-    /// There is no such member.
-    Gone,
-}
-
 impl<M: Clone> Rooms<M> {
     pub(crate) fn new() -> Self {
         Self {
@@ -64,12 +55,13 @@ impl<M: Clone> Rooms<M> {
         self.members.get(sid).map(|member| &member.handle)
     }
 
-    pub(crate) fn enter(&mut self, sid: &Sid, room: RoomName) -> Entered {
+    /// Puts a member into a room; who is no member is in none.
+    pub(crate) fn enter(&mut self, sid: &Sid, room: RoomName) {
         let Some(member) = self.members.get_mut(sid) else {
-            return Entered::Gone;
+            return;
         };
         if member.rooms.contains(&room) {
-            return Entered::Already;
+            return;
         }
         member.rooms.reserve_exact(1);
         member.rooms.push(room.clone());
@@ -77,7 +69,6 @@ impl<M: Clone> Rooms<M> {
             .entry(room)
             .or_default()
             .insert(*sid, member.handle.clone());
-        Entered::Now
     }
 
     /// Whether the member was in the room.
@@ -160,12 +151,12 @@ impl<M: Clone> Rooms<M> {
     }
 
     fn each_in<'a>(&'a self, room: &str, visit: &mut impl FnMut(&Sid, &'a M)) {
-        if let Some(occupants) = self.rooms.get(room) {
+        if let Some((sid, handle)) = self.own(room) {
+            visit(&sid, handle);
+        } else if let Some(occupants) = self.rooms.get(room) {
             occupants
                 .iter()
                 .for_each(|(sid, handle)| visit(sid, handle));
-        } else if let Some((sid, handle)) = self.own(room) {
-            visit(&sid, handle);
         }
     }
 
@@ -206,7 +197,7 @@ mod tests {
         let sids = [Sid::random(), Sid::random(), Sid::random()];
         for (index, sid) in sids.iter().enumerate() {
             rooms.insert(*sid, index as u8);
-            assert_eq!(rooms.enter(sid, room("all")), Entered::Now);
+            rooms.enter(sid, room("all"));
         }
         rooms.enter(&sids[0], room("first"));
         (rooms, sids)
@@ -249,7 +240,7 @@ mod tests {
         let (mut rooms, sids) = three();
         assert_eq!(rooms.remove(&sids[0]), [room("all"), room("first")]);
         assert_eq!(rooms.remove(&sids[0]), []);
-        assert_eq!(rooms.enter(&sids[0], room("all")), Entered::Gone);
+        rooms.enter(&sids[0], room("all"));
         assert_eq!(visited(&rooms, &to(&["all", "first"]), &[]), [1, 2]);
         assert!(!rooms.is_anybody(&to(&["first", sids[0].as_str()])));
     }

@@ -211,7 +211,8 @@ impl SocketIoBuilder {
         self
     }
 
-    /// How many events of one client may wait to be handled before no more is read from it. Default 64.
+    /// How many events of one client (connects and disconnects count too) may wait to be handled before no more is read
+    /// from it. Default 64.
     pub fn max_backlog(mut self, events: usize) -> Self {
         self.limits.backlog = events.max(1);
         self

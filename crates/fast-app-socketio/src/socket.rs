@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     future::Future,
-    mem,
+    iter, mem,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -29,11 +29,10 @@ use crate::{
     error::{ConnectionRefused, EmitError, HandlerError, SocketError},
     extract::{Args, Auth},
     handler::Reply,
-    name::RoomName,
+    name::{RoomName, is_reserved_event},
     packet::{self, Event},
     payload::Payload,
     reason::DisconnectReason,
-    rooms::Entered,
     server::Endpoint,
     session::Session,
 };
@@ -60,7 +59,7 @@ struct State {
     acks: Option<Box<Acks>>,
 }
 
-enum Phase {
+pub(crate) enum Phase {
     /// What is sent and entered now takes effect with the confirmation.
     Connecting {
         held: Vec<Frame>,
@@ -138,7 +137,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SocketError::Disconnected`] when the client has gone, [`SocketError::Payload`] when the value is no JSON.
+    /// [`SocketError::Disconnected`] when the client has gone, [`SocketError::Payload`] when the value is no JSON,
+    /// [`SocketError::ReservedEvent`] when no packet may carry the name.
     pub fn emit(&self, event: &str, value: &(impl Serialize + ?Sized)) -> Result<(), SocketError> {
         self.emit_payload(event, &Payload::new(value)?)
     }
@@ -147,8 +147,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SocketError::Disconnected`] when the client has gone.
+    /// As [`Socket::emit`].
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), SocketError> {
+        check_event(event)?;
         self.send(&packet::encode_event(
             self.namespace(),
             None,
@@ -168,6 +169,7 @@ impl Socket {
         value: &(impl Serialize + ?Sized),
         timeout: Duration,
     ) -> Result<Args, SocketError> {
+        check_event(event)?;
         let payload = Payload::new(value)?;
         let (id, answer) = self.expect_ack()?;
         let _forget = ForgetAck { socket: self, id };
@@ -206,36 +208,28 @@ impl Socket {
     pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
         let room = RoomName::new(room)?;
         let mut state = self.0.state.lock();
-        let limit = self.0.client.server().limits().rooms;
-        match &mut state.phase {
-            Phase::Closed(_) => Err(SocketError::Disconnected),
-            Phase::Connecting { rooms, .. } if rooms.len() >= limit => {
-                Err(SocketError::TooManyRooms)
-            }
-            Phase::Connecting { rooms, .. } => {
-                let new = !rooms.contains(&room);
-                if new {
-                    rooms.push(room);
-                }
-                Ok(new)
-            }
-            Phase::Connected => {
-                let mut rooms = self.0.endpoint.rooms.write();
-                if Sid::parse(room.as_str()).is_some_and(|sid| rooms.get(&sid).is_some()) {
-                    return Err(SocketError::SidAsRoom);
-                }
-                if rooms.rooms_of(&self.0.sid).len() >= limit
-                    && !rooms.rooms_of(&self.0.sid).contains(&room)
-                {
-                    return Err(SocketError::TooManyRooms);
-                }
-                match rooms.enter(&self.0.sid, room) {
-                    Entered::Gone => Err(SocketError::Disconnected),
-                    Entered::Now => Ok(true),
-                    Entered::Already => Ok(false),
-                }
-            }
+        let mut rooms = self.0.endpoint.rooms.write();
+        if Sid::parse(room.as_str())
+            .is_some_and(|sid| sid == self.0.sid || rooms.get(&sid).is_some())
+        {
+            return Err(SocketError::SidAsRoom);
         }
+        let entered = match &state.phase {
+            Phase::Connecting { rooms, .. } => rooms,
+            Phase::Connected => rooms.rooms_of(&self.0.sid),
+            Phase::Closed(_) => return Err(SocketError::Disconnected),
+        };
+        if entered.contains(&room) {
+            return Ok(false);
+        }
+        if entered.len() >= self.0.client.server().limits().rooms {
+            return Err(SocketError::TooManyRooms);
+        }
+        match &mut state.phase {
+            Phase::Connecting { rooms, .. } => rooms.push(room),
+            _ => rooms.enter(&self.0.sid, room),
+        }
+        Ok(true)
     }
 
     /// Leaves a room; whether the socket was in it.
@@ -272,12 +266,19 @@ impl Socket {
     }
 
     /// Disconnects the client from the namespace; its connection stays.
+    ///
+    /// In `on_connect` the client is connected first, gets what was emitted to it, and then is disconnected; return an
+    /// error there to refuse it instead.
     pub fn disconnect(&self) {
-        let goodbye = packet::encode_disconnect(self.namespace());
-        if self.send(&[goodbye]).is_ok() {
-            self.0.client.remove(self);
-            self.close(DisconnectReason::Server);
-        }
+        let mut frames = match self.close(DisconnectReason::Server) {
+            Phase::Connecting { held, .. } => self.greeting(held),
+            Phase::Connected => Vec::new(),
+            Phase::Closed(_) => return,
+        };
+        frames.push(packet::encode_disconnect(self.namespace()));
+        // First: on hearing it the client may connect again.
+        self.0.client.remove(self);
+        self.0.transport.send(&frames);
     }
 
     /// Lets `hook` run when the socket leaves `room`, also by disconnecting; the reason is `None` when it just leaves.
@@ -294,7 +295,8 @@ impl Socket {
             state.hooks.reserve_exact(1);
             state.hooks.push((
                 room,
-                Box::new(move |socket, reason| Box::pin(hook(socket, reason))),
+                // Called inside of the future, so that a panic of either is caught.
+                Box::new(move |socket, reason| Box::pin(async move { hook(socket, reason).await })),
             ));
         }
     }
@@ -349,20 +351,28 @@ impl Socket {
                     self.disconnected(reason).await;
                 }
             }
-            Err(refused) => {
-                self.0.client.remove(&self);
-                self.0.state.lock().phase = Phase::Closed(DisconnectReason::Server);
-                self.0
-                    .transport
-                    .send(&[packet::encode_refused(self.namespace(), &refused.to_json())]);
-            }
+            Err(refused) => self.refuse(&refused),
         }
+    }
+
+    /// Tells the client that it may not connect, unless it has gone meanwhile: it may be connecting again by now.
+    fn refuse(&self, refused: &ConnectionRefused) {
+        if matches!(
+            self.close(DisconnectReason::Server),
+            Phase::Connecting { .. }
+        ) {
+            self.0.client.remove(self);
+            self.0
+                .transport
+                .send(&[packet::encode_refused(self.namespace(), &refused.to_json())]);
+        }
+        // They belong to rooms that it was never in.
+        drop(mem::take(&mut self.0.state.lock().hooks));
     }
 
     /// Confirms the connection: first the packet, then what was held back, then the rooms. Fails when the client has
     /// gone meanwhile.
     fn accept(&self) -> Result<(), DisconnectReason> {
-        let confirmation = packet::encode_connected(self.namespace(), self.0.sid.as_str());
         let mut state = self.0.state.lock();
         let (held, entered) = match &mut state.phase {
             Phase::Connecting { held, rooms } => (mem::take(held), mem::take(rooms)),
@@ -370,7 +380,7 @@ impl Socket {
             Phase::Closed(reason) => return Err(*reason),
         };
         state.phase = Phase::Connected;
-        let frames = [vec![confirmation], held].concat();
+        let frames = self.greeting(held);
         let mut fanout = Fanout::new(&frames);
         fanout.push(&self.0.transport);
         let mut rooms = self.0.endpoint.rooms.write();
@@ -379,17 +389,22 @@ impl Socket {
             rooms.enter(&self.0.sid, room);
         }
         drop((rooms, state));
+        self.0.client.joined();
         Ok(())
     }
 
-    /// An event of the client has come. Returns whether it will be handled.
-    pub(crate) fn receive(&self, id: Option<u64>, event: Event) -> bool {
+    /// The confirmation, and behind it what was sent while the socket was connecting.
+    fn greeting(&self, held: Vec<Frame>) -> Vec<Frame> {
+        let confirmation = packet::encode_connected(self.namespace(), self.0.sid.as_str());
+        iter::once(confirmation).chain(held).collect()
+    }
+
+    /// An event of the client has come; before the client is connected and after it has left none is handled.
+    pub(crate) fn receive(&self, id: Option<u64>, event: Event) {
         let mut state = self.0.state.lock();
-        if !matches!(state.phase, Phase::Connected) {
-            return false;
+        if matches!(state.phase, Phase::Connected) {
+            self.enqueue(&mut state, Work::Event { id, event });
         }
-        self.enqueue(&mut state, Work::Event { id, event });
-        true
     }
 
     /// An acknowledgement of the client has come; one that nobody waits for is ignored.
@@ -406,22 +421,24 @@ impl Socket {
         }
     }
 
-    /// The client has left the namespace, or was made to. Only the first call counts.
-    pub(crate) fn close(&self, reason: DisconnectReason) {
-        {
-            let mut state = self.0.state.lock();
-            match mem::replace(&mut state.phase, Phase::Closed(reason)) {
-                // The task that is connecting it will see.
-                Phase::Connecting { .. } => {}
-                Phase::Connected => self.enqueue(&mut state, Work::Disconnected(reason)),
-                Phase::Closed(first) => state.phase = Phase::Closed(first),
-            }
-            state.acks = None;
+    /// The client has left the namespace, or was made to. Only the first call counts; returns what was before it.
+    pub(crate) fn close(&self, reason: DisconnectReason) -> Phase {
+        let mut state = self.0.state.lock();
+        if let Phase::Closed(first) = state.phase {
+            return Phase::Closed(first);
         }
+        let before = mem::replace(&mut state.phase, Phase::Closed(reason));
+        state.acks = None;
         self.0.endpoint.rooms.write().remove(&self.0.sid);
+        // While it is connecting, the task that does it will see.
+        if let Phase::Connected = before {
+            self.enqueue(&mut state, Work::Disconnected(reason));
+        }
+        before
     }
 
     fn enqueue(&self, state: &mut State, work: Work) {
+        self.0.client.queued();
         state.work.push_back(work);
         if !mem::replace(&mut state.working, true) {
             tokio::spawn(self.clone().work());
@@ -432,12 +449,10 @@ impl Socket {
     async fn work(self) {
         while let Some(work) = self.next_work() {
             match work {
-                Work::Event { id, event } => {
-                    self.handle(id, event).await;
-                    self.0.client.handled();
-                }
+                Work::Event { id, event } => self.handle(id, event).await,
                 Work::Disconnected(reason) => self.disconnected(reason).await,
             }
+            self.0.client.handled();
         }
     }
 
@@ -532,6 +547,14 @@ impl fmt::Debug for Socket {
             .field("sid", &self.0.sid)
             .field("namespace", &self.namespace())
             .finish()
+    }
+}
+
+/// The clients' libraries take an event of such a name for their own, or close the connection over it.
+fn check_event(name: &str) -> Result<(), SocketError> {
+    match is_reserved_event(name) {
+        true => Err(SocketError::ReservedEvent(name.to_owned())),
+        false => Ok(()),
     }
 }
 

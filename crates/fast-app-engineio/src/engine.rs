@@ -11,7 +11,7 @@ use std::{
 
 use http::request::Parts;
 use parking_lot::Mutex;
-use tokio::time::MissedTickBehavior;
+use tokio::{sync::Notify, time::MissedTickBehavior};
 
 use crate::{
     config::Config,
@@ -33,6 +33,7 @@ pub struct Engine {
     config: Config,
     handler: Box<dyn Handler>,
     sessions: Mutex<HashMap<Sid, Arc<Session>>>,
+    emptied: Notify,
     wheel: Mutex<Wheel<(Weak<Session>, Alarm)>>,
     shards: OnceLock<Box<[Arc<Shard>]>>,
     opened: AtomicUsize,
@@ -48,6 +49,7 @@ impl Engine {
             config,
             handler: Box::new(handler),
             sessions: Mutex::default(),
+            emptied: Notify::new(),
             wheel: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
             shards: OnceLock::new(),
             opened: AtomicUsize::new(0),
@@ -61,17 +63,30 @@ impl Engine {
         &self.config
     }
 
-    /// How many sessions are open.
+    /// How many sessions there are, those included that still have to tell their client that they are over.
     pub fn sessions(&self) -> usize {
         self.sessions.lock().len()
     }
 
-    /// Refuses new sessions and closes those that are open.
+    /// Refuses new sessions and closes those that are open; [`Engine::ended`] tells when their clients know.
     pub fn shutdown(&self) {
         self.shutting_down.store(true, Ordering::Release);
         let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
         for session in sessions {
             session.close(CloseReason::Shutdown);
+        }
+    }
+
+    /// Waits until there are no sessions. After a shutdown that is 3 s at most.
+    ///
+    /// Cancel-safe.
+    pub async fn ended(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.sessions() == 0 {
+                return;
+            }
+            emptied.await;
         }
     }
 
@@ -122,7 +137,11 @@ impl Engine {
     }
 
     pub(crate) fn forget(&self, sid: Sid) {
-        self.sessions.lock().remove(&sid);
+        let mut sessions = self.sessions.lock();
+        sessions.remove(&sid);
+        if sessions.is_empty() {
+            self.emptied.notify_waiters();
+        }
     }
 
     /// Rings `session` after `delay`.
@@ -140,6 +159,10 @@ impl Engine {
         self.sessions.lock().insert(session.sid(), session.clone());
         session.start(self.handler.open(session, request));
         tracing::debug!(sid = ?session.sid(), "session opened");
+        if self.admit().is_err() {
+            // The shutdown may have looked before the session was there.
+            session.close(CloseReason::Shutdown);
+        }
     }
 
     /// `0{"sid":…}` (Engine.IO protocol v4, "Handshake").

@@ -5,7 +5,6 @@ use std::{mem, sync::Arc};
 use crate::{
     flusher::Shard,
     frame::Frame,
-    handler::CloseReason,
     session::{Pushed, Session},
 };
 
@@ -87,7 +86,7 @@ impl Drop for Fanout<'_> {
             shard.list(sessions);
         }
         for session in self.overflowed.drain(..) {
-            session.close(CloseReason::SlowConsumer);
+            session.overflowed();
         }
     }
 }

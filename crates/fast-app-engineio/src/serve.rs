@@ -79,10 +79,11 @@ where
     drop(listener);
     tracing::info!("shutting down");
     engine.shutdown();
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let ended = async {
+        graceful.shutdown().await;
+        engine.ended().await;
+    };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
     Ok(())

@@ -127,7 +127,7 @@ where
         }
         (Transport::Polling, &Method::GET, Some(session)) => {
             refuse_upgrade(&request)?;
-            polling::poll(engine, session).await
+            polling::poll(session).await
         }
         (Transport::Polling, &Method::POST, Some(session)) => {
             refuse_upgrade(&request)?;

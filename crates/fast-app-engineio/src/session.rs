@@ -19,6 +19,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use crate::{
     config::Config,
@@ -36,7 +37,7 @@ use crate::{
 const FULL: usize = 256 * 1024;
 
 /// How long a closed WebSocket may take to say goodbye.
-const LINGER: Duration = Duration::from_secs(3);
+pub(crate) const LINGER: Duration = Duration::from_secs(3);
 
 /// A client's session, from its first request to its close.
 pub struct Session {
@@ -49,6 +50,8 @@ pub struct Session {
 
 struct State {
     closed: Option<CloseReason>,
+    /// Why the session ended, until its connection has been told.
+    untold: Option<CloseReason>,
     transport: Transport,
     flush: Flush,
     outbox: Outbox,
@@ -101,7 +104,7 @@ pub(crate) enum Pushed {
     List,
     /// Queued, and so much is there that the caller should flush.
     Full,
-    /// Not queued: the client does not read. The caller closes it.
+    /// Not queued, and the session is over: the client does not read. The caller calls [`Session::overflowed`].
     Overflow,
     /// Not queued: the session is over.
     Closed,
@@ -127,8 +130,15 @@ pub(crate) enum Polled {
     Frames(Vec<Frame>),
     /// Nothing, but the request must end.
     Noop,
-    /// The session is over.
-    Close,
+}
+
+/// What a writer does once it has written all that it had.
+enum Next {
+    Write(Outbox),
+    /// Nothing waits.
+    Rest,
+    /// Nothing will follow.
+    Finish,
 }
 
 impl Session {
@@ -150,6 +160,7 @@ impl Session {
     fn new(sid: Sid, engine: Arc<Engine>, shard: Arc<Shard>, transport: Transport) -> Self {
         let state = State {
             closed: None,
+            untold: None,
             transport,
             flush: Flush::Idle,
             outbox: Outbox::default(),
@@ -171,6 +182,7 @@ impl Session {
         debug_assert!(first, "a session is started once");
         self.engine
             .wake_at(self.config().ping_interval, self, Alarm::Ping);
+        self.tell_closed();
     }
 
     /// The session's id.
@@ -196,7 +208,7 @@ impl Session {
                 true
             }
             Pushed::Overflow => {
-                self.close(CloseReason::SlowConsumer);
+                self.overflowed();
                 false
             }
             Pushed::Closed => false,
@@ -217,31 +229,44 @@ impl Session {
 
     /// Like [`Session::close`], with a WebSocket close code that says more than the reason does.
     pub(crate) fn close_with(self: &Arc<Self>, reason: CloseReason, code: u16) {
-        let forget = {
-            let mut state = self.state.lock();
-            if state.closed.is_some() {
-                return;
-            }
-            state.closed = Some(reason);
-            state.begin_close(reason, code)
+        let Some(forget) = self.state.lock().close(reason, code) else {
+            return;
         };
+        self.closed(reason, forget);
+    }
+
+    /// Ends what [`Pushed::Overflow`] has begun.
+    pub(crate) fn overflowed(self: &Arc<Self>) {
+        self.closed(CloseReason::SlowConsumer, Forget::Now);
+    }
+
+    fn closed(self: &Arc<Self>, reason: CloseReason, forget: Forget) {
         tracing::debug!(sid = ?self.sid, %reason, "session closed");
         match forget {
             Forget::Now => self.engine.forget(self.sid),
-            Forget::AfterLastPoll => {}
+            Forget::AfterGoodbye => {}
         }
         self.engine.wake_at(LINGER, self, Alarm::Linger);
         self.shard.list([self.clone()]);
-        if let Some(connection) = self.connection.get() {
+        self.tell_closed();
+    }
+
+    /// Tells the connection that the session is over, as soon as both are there, and once.
+    fn tell_closed(&self) {
+        let Some(connection) = self.connection() else {
+            return;
+        };
+        let untold = self.state.lock().untold.take();
+        if let Some(reason) = untold {
             connection.closed(reason);
         }
     }
 
-    /// Ends the session over requests that contradict each other, unless it has gone over to a WebSocket.
-    pub(crate) fn close_if_polling(self: &Arc<Self>) {
+    /// Like [`Session::close`], unless the session has gone over to a WebSocket.
+    pub(crate) fn close_if_polling(self: &Arc<Self>, reason: CloseReason) {
         let polling = matches!(self.state.lock().transport, Transport::Polling(_));
         if polling {
-            self.close(CloseReason::ProtocolError);
+            self.close(reason);
         }
     }
 
@@ -271,6 +296,9 @@ impl Session {
         };
         let waiting = state.outbox.bytes() + state.borrowed;
         if stuck && waiting > 0 && waiting + length > self.config().max_outbox {
+            // At once, so that nothing is sent behind the gap.
+            let reason = CloseReason::SlowConsumer;
+            state.close(reason, reason.websocket_code());
             return Pushed::Overflow;
         }
         frames
@@ -317,30 +345,34 @@ impl Session {
                 Err(_) => return self.broken(),
             }
             if outbox.is_empty() {
-                match self.take_more(&socket) {
-                    Some(more) => outbox = more,
-                    None => return,
+                match self.next() {
+                    Next::Write(more) => outbox = more,
+                    Next::Rest => return,
+                    Next::Finish => {
+                        socket.shutdown_write();
+                        return self.engine.forget(self.sid);
+                    }
                 }
             }
         }
     }
 
-    /// The next frames after all were written; `None` when there are none and nobody writes any more.
-    fn take_more(&self, socket: &Socket) -> Option<Outbox> {
+    /// All that the writer had is written: it takes what has come meanwhile or stops writing.
+    fn next(&self) -> Next {
         let mut state = self.state.lock();
         state.borrowed = 0;
         if state.outbox.is_empty() {
             state.flush = Flush::Idle;
-            if state.closed.is_some() {
-                socket.shutdown_write();
-            }
-            return None;
+            return match state.closed {
+                None => Next::Rest,
+                Some(_) => Next::Finish,
+            };
         }
         let more = mem::take(&mut state.outbox);
         if state.flush == Flush::Blocked {
             state.borrowed = more.bytes();
         }
-        Some(more)
+        Next::Write(more)
     }
 
     /// The socket takes no more for now; a task keeps `outbox` and waits.
@@ -353,6 +385,7 @@ impl Session {
     /// The socket cannot be written to any more.
     fn broken(self: &Arc<Self>) {
         self.close(CloseReason::TransportClose);
+        self.engine.forget(self.sid);
         let mut state = self.state.lock();
         state.outbox = Outbox::default();
         if let Transport::WebSocket(socket) = &state.transport {
@@ -400,19 +433,28 @@ impl Session {
     /// A GET has come; it must end with [`Session::release_poll`].
     pub(crate) fn hold_poll(&self) -> Result<(), RequestError> {
         let mut state = self.state.lock();
-        let Transport::Polling(polling) = &mut state.transport else {
-            return Err(RequestError::BadRequest);
-        };
-        if polling.held.is_some() {
-            return Err(RequestError::BadRequest);
+        let state = &mut *state;
+        match &mut state.transport {
+            Transport::Polling(polling) if polling.held.is_some() => Err(RequestError::BadRequest),
+            Transport::Polling(polling) if state.closed.is_none() || !state.outbox.is_empty() => {
+                polling.held = Some(None);
+                Ok(())
+            }
+            Transport::WebSocket(_) if state.closed.is_none() => Err(RequestError::BadRequest),
+            _ => Err(RequestError::UnknownSid),
         }
-        polling.held = Some(None);
-        Ok(())
     }
 
     pub(crate) fn release_poll(&self) {
-        if let Transport::Polling(polling) = &mut self.state.lock().transport {
-            polling.held = None;
+        let mut state = self.state.lock();
+        let Transport::Polling(polling) = &mut state.transport else {
+            return;
+        };
+        polling.held = None;
+        let over = state.closed.is_some() && state.outbox.is_empty();
+        drop(state);
+        if over {
+            self.engine.forget(self.sid);
         }
     }
 
@@ -429,11 +471,8 @@ impl Session {
                 self.config().max_payload,
             )));
         }
-        match state.closed {
-            Some(CloseReason::Client) => return Poll::Ready(Polled::Noop),
-            Some(_) => return Poll::Ready(Polled::Close),
-            None if polling.upgrade == Upgrade::Probed => return Poll::Ready(Polled::Noop),
-            None => {}
+        if polling.upgrade == Upgrade::Probed {
+            return Poll::Ready(Polled::Noop);
         }
         polling.held = Some(Some(cx.waker().clone()));
         Poll::Pending
@@ -483,21 +522,30 @@ impl Session {
         }
     }
 
-    /// The WebSocket takes over, with all that is queued. Returns whether the session was still open.
-    pub(crate) fn finish_upgrade(self: &Arc<Self>, socket: Arc<Socket>) -> bool {
+    /// The WebSocket takes over, with all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// When the session is over, or a POST is still being read: what it says would mix with what the WebSocket says.
+    pub(crate) fn finish_upgrade(
+        self: &Arc<Self>,
+        socket: Arc<Socket>,
+    ) -> Result<(), RequestError> {
         {
             let mut state = self.state.lock();
+            let state = &mut *state;
             if state.closed.is_some() {
-                return false;
+                return Err(RequestError::UnknownSid);
             }
-            let before = mem::replace(&mut state.transport, Transport::WebSocket(socket));
-            if let Transport::Polling(mut polling) = before {
-                polling.wake();
+            match &mut state.transport {
+                Transport::Polling(polling) if !polling.posting => polling.wake(),
+                _ => return Err(RequestError::BadRequest),
             }
+            state.transport = Transport::WebSocket(socket);
             state.flush = Flush::Listed;
         }
         self.shard.list([self.clone()]);
-        true
+        Ok(())
     }
 
     /// The WebSocket has failed before it took over; polling goes on.
@@ -509,37 +557,50 @@ impl Session {
 }
 
 impl State {
-    fn begin_close(&mut self, reason: CloseReason, code: u16) -> Forget {
-        match &mut self.transport {
+    /// Begins the end, if it has not begun; says what is left to do.
+    fn close(&mut self, reason: CloseReason, code: u16) -> Option<Forget> {
+        if self.closed.is_some() {
+            return None;
+        }
+        self.closed = Some(reason);
+        self.untold = Some(reason);
+        if reason == CloseReason::SlowConsumer {
+            self.outbox = Outbox::default();
+        }
+        Some(match &mut self.transport {
             Transport::Polling(polling) => {
-                let held = polling.held.is_some();
+                let goodbye = if reason == CloseReason::Client {
+                    "6"
+                } else {
+                    "1"
+                };
+                self.outbox.push(Frame::control(goodbye));
                 polling.wake();
                 match reason {
-                    CloseReason::Server | CloseReason::Shutdown if !held => Forget::AfterLastPoll,
+                    CloseReason::Server | CloseReason::Shutdown => Forget::AfterGoodbye,
                     _ => Forget::Now,
                 }
             }
-            Transport::WebSocket(socket) => {
-                if reason == CloseReason::SlowConsumer {
-                    self.outbox = Outbox::default();
-                    socket.shutdown();
-                } else {
-                    self.outbox.push(Frame::close(code, ""));
-                    if self.flush == Flush::Idle {
-                        self.flush = Flush::Listed;
-                    }
-                }
+            Transport::WebSocket(socket) if reason == CloseReason::SlowConsumer => {
+                socket.shutdown();
                 Forget::Now
             }
-        }
+            Transport::WebSocket(_) => {
+                self.outbox.push(Frame::close(code, ""));
+                if self.flush == Flush::Idle {
+                    self.flush = Flush::Listed;
+                }
+                Forget::AfterGoodbye
+            }
+        })
     }
 }
 
 /// When the id of a closed session becomes unknown.
 enum Forget {
     Now,
-    /// A polling client still has to fetch what is queued, and the close.
-    AfterLastPoll,
+    /// The client still has to get what is queued, and the close. [`LINGER`] is the limit.
+    AfterGoodbye,
 }
 
 impl Polling {
@@ -570,7 +631,7 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
     let limit = session.config().write_timeout;
     loop {
         while !outbox.is_empty() {
-            match tokio::time::timeout(limit, socket.write(&outbox)).await {
+            match timeout(limit, socket.write(&outbox)).await {
                 Ok(Ok(count)) => outbox.advance(count),
                 Ok(Err(_)) => return session.broken(),
                 Err(_) => {
@@ -578,10 +639,16 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
                     return session.broken();
                 }
             }
+            session.block(&outbox);
         }
-        match session.take_more(&socket) {
-            Some(more) => outbox = more,
-            None => return,
+        match session.next() {
+            Next::Write(more) => outbox = more,
+            Next::Rest => return,
+            Next::Finish => {
+                // A stream that cannot even end is ended by the alarm.
+                let _ = timeout(limit, socket.finish()).await;
+                return session.engine.forget(session.sid);
+            }
         }
     }
 }

@@ -32,70 +32,61 @@ pub(crate) fn open(engine: &Arc<Engine>, request: &Parts) -> Response<ResponseBo
 }
 
 /// Holds a GET until there is something to answer.
-pub(crate) async fn poll(
-    engine: &Engine,
-    session: Arc<Session>,
-) -> Result<Response<ResponseBody>, RequestError> {
+pub(crate) async fn poll(session: Arc<Session>) -> Result<Response<ResponseBody>, RequestError> {
     if let Err(error) = session.hold_poll() {
-        session.close_if_polling();
+        session.close_if_polling(CloseReason::ProtocolError);
         return Err(error);
     }
-    let held = HeldPoll {
-        session: Some(session),
+    let mut held = HeldPoll {
+        session,
+        progress: Progress::Waiting,
     };
-    let polled = poll_fn(|cx| held.poll(cx)).await;
-    let payload = match &polled {
-        Polled::Frames(frames) => encode(frames),
-        Polled::Noop => Bytes::from_static(b"6"),
-        Polled::Close => Bytes::from_static(b"1"),
-    };
-    if polled == Polled::Close
-        && let Some(session) = &held.session
-    {
-        engine.forget(session.sid());
+    match poll_fn(|cx| held.session.poll_frames(cx)).await {
+        Polled::Noop => {
+            held.progress = Progress::Answered;
+            Ok(text(Bytes::from_static(b"6")))
+        }
+        Polled::Frames(frames) => {
+            held.progress = Progress::Answering;
+            let body = PollBody {
+                payload: Some(encode(&frames)),
+                held: Some(held),
+            };
+            Ok(text(Bytes::new()).map(|_| ResponseBody::poll(body)))
+        }
     }
-    let mut response = text(Bytes::new());
-    *response.body_mut() = ResponseBody::poll(PollBody {
-        payload: Some(payload),
-        held,
-    });
-    Ok(response)
 }
 
-/// A GET that is being answered. When it is dropped before its answer was taken the client has gone, and what it
-/// should have got is lost: the session ends, so that the client finds out.
+/// A GET on its way from being held to its answer.
 struct HeldPoll {
-    session: Option<Arc<Session>>,
+    session: Arc<Session>,
+    progress: Progress,
 }
 
-impl HeldPoll {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Polled> {
-        match &self.session {
-            Some(session) => session.poll_frames(cx),
-            None => Poll::Ready(Polled::Noop),
-        }
-    }
-
-    fn answered(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.release_poll();
-        }
-    }
+enum Progress {
+    Waiting,
+    /// The answer holds what the session had to say, and nobody else does.
+    Answering,
+    Answered,
 }
 
+/// When a GET ends without its answer the client has gone. What the answer held is lost: the session ends, so that the
+/// client finds out. A client that waited for nothing may have gone over to a WebSocket.
 impl Drop for HeldPoll {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.release_poll();
-            session.close(CloseReason::TransportClose);
+        self.session.release_poll();
+        match self.progress {
+            Progress::Waiting => self.session.close_if_polling(CloseReason::TransportClose),
+            Progress::Answering => self.session.close(CloseReason::TransportClose),
+            Progress::Answered => {}
         }
     }
 }
 
-/// The body of an answered GET.
+/// The body of a GET that is answered with what the session had to say.
 pub(crate) struct PollBody {
     payload: Option<Bytes>,
-    held: HeldPoll,
+    held: Option<HeldPoll>,
 }
 
 impl Body for PollBody {
@@ -106,7 +97,9 @@ impl Body for PollBody {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        self.held.answered();
+        if let Some(mut held) = self.held.take() {
+            held.progress = Progress::Answered;
+        }
         Poll::Ready(
             self.payload
                 .take()
@@ -155,7 +148,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if let Err(error) = session.hold_post() {
-        session.close_if_polling();
+        session.close_if_polling(CloseReason::ProtocolError);
         return Err(error);
     }
     let mut post = HeldPost {
@@ -169,7 +162,12 @@ where
         if index == limit {
             return Err(RequestError::BadRequest);
         }
-        receive(&post.session, packet).await?;
+        if post.session.is_closed() {
+            return Err(RequestError::UnknownSid);
+        }
+        if receive(&post.session, packet).await? == Received::Close {
+            break;
+        }
     }
     post.failed = false;
     Ok(text(Bytes::from_static(b"ok")))
@@ -224,19 +222,29 @@ where
     }
 }
 
-async fn receive(session: &Arc<Session>, packet: &str) -> Result<(), RequestError> {
+#[derive(PartialEq, Eq)]
+enum Received {
+    Packet,
+    /// The client has ended the session: what may follow counts no more.
+    Close,
+}
+
+async fn receive(session: &Arc<Session>, packet: &str) -> Result<Received, RequestError> {
     match Packet::from_payload(packet) {
         Ok(Packet::Message(message)) => deliver(session, message).await,
         Ok(Packet::Pong) => session.pong(),
         Ok(Packet::Noop) => {}
-        Ok(Packet::Close) => session.close(CloseReason::Client),
+        Ok(Packet::Close) => {
+            session.close(CloseReason::Client);
+            return Ok(Received::Close);
+        }
         Ok(Packet::Probe | Packet::Upgrade) => return Err(RequestError::BadRequest),
         Err(error) => {
             tracing::debug!(sid = ?session.sid(), %error, "packet refused");
             return Err(RequestError::BadRequest);
         }
     }
-    Ok(())
+    Ok(Received::Packet)
 }
 
 fn text(payload: Bytes) -> Response<ResponseBody> {

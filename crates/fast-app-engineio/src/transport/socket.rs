@@ -101,7 +101,7 @@ impl Socket {
 
     /// Waits until the socket takes something and writes that.
     ///
-    /// Cancel-safe: when it is dropped before it is done, nothing was written.
+    /// Not cancel-safe: how much was written is unknown then, and the stream must be given up.
     pub(crate) async fn write(&self, outbox: &Outbox) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => loop {
@@ -122,11 +122,29 @@ impl Socket {
         }
     }
 
+    /// Waits until the socket has taken all of `outbox`. Not cancel-safe, as [`Socket::write`].
+    pub(crate) async fn write_all(&self, mut outbox: Outbox) -> io::Result<()> {
+        while !outbox.is_empty() {
+            let count = self.write(&outbox).await?;
+            outbox.advance(count);
+        }
+        Ok(())
+    }
+
     /// Tells the peer that nothing more comes. Reading goes on, so that the peer still gets what was written.
+    ///
+    /// Does nothing to a stream that has to be waited for: see [`Socket::finish`].
     pub(crate) fn shutdown_write(&self) {
+        if let Self::Tcp(stream) = self {
+            drop(SockRef::from(stream).shutdown(Shutdown::Write));
+        }
+    }
+
+    /// Like [`Socket::shutdown_write`], for every stream.
+    pub(crate) async fn finish(&self) {
         match self {
-            Self::Tcp(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Write)),
-            Self::Other { .. } => self.shutdown(),
+            Self::Tcp(_) => self.shutdown_write(),
+            Self::Other { writer, .. } => drop(writer.lock().await.shutdown().await),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Sessions over WebSocket (RFC 6455): the handshake, the upgrade from polling, and reading.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use sha1::{Digest, Sha1};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     decoder::{DecodeError, Decoder, Incoming},
@@ -20,7 +20,7 @@ use crate::{
     handler::{CloseReason, Message},
     outbox::Outbox,
     packet::Packet,
-    session::Session,
+    session::{LINGER, Session},
 };
 
 /// RFC 6455, section 1.3.
@@ -103,38 +103,44 @@ async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
 
 /// `2probe` – `3probe` – `5`, within the time for it; then the session lives on this socket.
 async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
-    let limit = session.config().upgrade_timeout;
-    let probed = timeout(limit, async {
-        let (socket, mut reader, early) = socket::take_apart(upgrade.await.ok()?);
-        let mut decoder =
-            Decoder::new(session.config().max_payload, session.config().max_fragments);
-        let later = match probe(&session, &socket, &mut reader, &mut decoder, &early).await {
-            Ok(later) => later,
-            Err(code) => {
-                let mut goodbye = Outbox::default();
-                goodbye.push(Frame::close(code, ""));
-                let _ = socket.write(&goodbye).await;
-                socket.shutdown_write();
-                return None;
-            }
-        };
-        Some((socket, reader, decoder, later))
-    })
-    .await;
-    let Ok(Some((socket, reader, decoder, later))) = probed else {
+    let deadline = Instant::now() + session.config().upgrade_timeout;
+    let Ok(Ok(upgraded)) = timeout_at(deadline, upgrade).await else {
         return session.abandon_upgrade();
     };
-    if session.finish_upgrade(socket.clone()) {
-        tokio::spawn(read_session(
-            session,
-            reader,
-            decoder,
-            later,
-            bytes::Bytes::new(),
-        ));
-    } else {
-        socket.shutdown();
-    }
+    let (socket, mut reader, early) = socket::take_apart(upgraded);
+    let mut decoder = Decoder::new(session.config().max_payload, session.config().max_fragments);
+    let probe = probe(&session, &socket, &mut reader, &mut decoder, &early);
+    let code = match timeout_at(deadline, probe).await {
+        Ok(Ok(later)) => match session.finish_upgrade(socket.clone()) {
+            Ok(()) => {
+                let early = bytes::Bytes::new();
+                tokio::spawn(read_session(session, reader, decoder, later, early));
+                return;
+            }
+            Err(_) => {
+                session.close_if_polling(CloseReason::ProtocolError);
+                1002
+            }
+        },
+        Ok(Err(code)) => code,
+        Err(_) => {
+            socket.shutdown();
+            return session.abandon_upgrade();
+        }
+    };
+    session.abandon_upgrade();
+    // A client that does not listen to the end is left.
+    let _ = timeout(LINGER, say_goodbye(&socket, reader, code)).await;
+}
+
+/// Closes a WebSocket on which no session lives.
+async fn say_goodbye(socket: &Socket, reader: Reader, code: u16) -> io::Result<()> {
+    let mut goodbye = Outbox::default();
+    goodbye.push(Frame::close(code, ""));
+    socket.write_all(goodbye).await?;
+    socket.finish().await;
+    linger(reader).await;
+    Ok(())
 }
 
 /// Returns what came behind the upgrade packet, or the code to close with.
@@ -152,20 +158,22 @@ async fn probe(
         decoded.map_err(DecodeError::websocket_code)?;
         let mut packets = incoming.into_iter();
         while let Some(next) = packets.next() {
-            let Incoming::Text(text) = next else {
-                return Err(1002);
-            };
-            match Packet::from_text(text) {
-                Ok(Packet::Probe) if !probed => {
-                    let mut answer = Outbox::default();
-                    answer.push(Frame::control("3probe"));
-                    socket.write(&answer).await.map_err(|_| 1000u16)?;
-                    probed = true;
-                    session.probe_upgrade();
-                }
-                Ok(Packet::Upgrade) if probed => return Ok(packets.collect()),
-                _ => return Err(1002),
+            let mut answer = Outbox::default();
+            match next {
+                Incoming::Text(text) => match Packet::from_text(text) {
+                    Ok(Packet::Probe) if !probed => {
+                        answer.push(Frame::control("3probe"));
+                        probed = true;
+                        session.probe_upgrade();
+                    }
+                    Ok(Packet::Upgrade) if probed => return Ok(packets.collect()),
+                    _ => return Err(1002),
+                },
+                Incoming::Binary(_) => return Err(1002),
+                Incoming::Ping(payload) => answer.push(Frame::pong(&payload)),
+                Incoming::Close => return Err(1000),
             }
+            socket.write_all(answer).await.map_err(|_| 1000u16)?;
         }
         incoming = Vec::new();
         decoded = match reader

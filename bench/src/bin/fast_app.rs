@@ -38,7 +38,9 @@ struct Global;
 #[register_room(ChatRoom)]
 impl Global {
     async fn on_connect(&self, socket: &Socket, auth: Auth) -> Result<(), ConnectionRefused> {
-        let token: Token = auth.parse().map_err(|_| ConnectionRefused::new("Invalid access token"))?;
+        let token: Token = auth
+            .parse()
+            .map_err(|_| ConnectionRefused::new("Invalid access token"))?;
         socket.session().insert(User { name: token.token });
         Ok(())
     }
@@ -77,7 +79,10 @@ struct Series {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let socketio = SocketIo::builder().manager(Manager::from_url("memory://")?).namespace(Global).build()?;
+    let socketio = SocketIo::builder()
+        .manager(Manager::from_url("memory://")?)
+        .namespace(Global)
+        .build()?;
     let app = Router::new()
         .route("/broadcast", post(run_series))
         .with_state(socketio.clone())
@@ -87,13 +92,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn run_series(State(socketio): State<SocketIo>, Json(series): Json<Series>) -> Result<(), String> {
+async fn run_series(
+    State(socketio): State<SocketIo>,
+    Json(series): Json<Series>,
+) -> Result<(), String> {
     let start = Instant::now();
     for seq in 0..series.count {
         sleep_until(start + Duration::from_micros(series.interval_us * seq)).await;
         let text = Message::now(seq).argument(series.size);
-        let event = Bench { text, room: series.room.clone() };
-        socketio.broadcast(event).await.map_err(|error| error.to_string())?;
+        let event = Bench {
+            text,
+            room: series.room.clone(),
+        };
+        socketio
+            .broadcast(event)
+            .await
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -206,7 +206,8 @@ async fn payloads_keep_the_meaning_of_the_original() {
     let (socketio, addr) = server().await;
     let mut member = RawSocket::socketio(addr, "").await;
     join(&mut member, "1").await;
-    let shapes: [(fn() -> Payload, &str); 5] = [
+    type Shape = (fn() -> Payload, &'static str);
+    let shapes: [Shape; 5] = [
         (|| Payload::new(&None::<u8>), r#"42["shaped"]"#),
         (|| Payload::new(&[1, 2]), r#"42["shaped",[1,2]]"#),
         (|| Payload::args(&(1, "b")), r#"42["shaped",1,"b"]"#),

@@ -32,14 +32,16 @@ impl Global {
     }
 
     async fn on_sum(&self, data: Data<Sum>) -> i64 {
-        data.a + data.b
+        self.helper(data.0)
     }
 
     async fn on_fails(&self, _socket: &Socket) -> Result<(), HandlerError> {
         Err(HandlerError::internal("for the log only"))
     }
 
-    async fn helper(&self) {}
+    fn helper(&self, sum: Sum) -> i64 {
+        sum.a + sum.b
+    }
 }
 
 #[derive(Clone)]

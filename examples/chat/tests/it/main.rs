@@ -3,6 +3,8 @@
 //! A test of the contract, frame by frame, belongs to `contract`; of stock clients to `clients`; of several workers to
 //! `workers`; of how the program starts and ends to `process`; what a person sees to `page`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod clients;
 mod contract;
 mod page;

@@ -81,7 +81,10 @@ async fn a_python_process_reaches_clients_of_both_workers() {
     python.emit("end", json!(null), To::default()).await;
     for client in clients {
         assert!(client.expect("end").await.is_empty());
-        assert_eq!(client.expect("update_chat").await, [data.clone()]);
+        assert_eq!(
+            client.expect("update_chat").await,
+            std::slice::from_ref(&data)
+        );
         assert_eq!(client.log(), []);
     }
 }

@@ -45,4 +45,4 @@ pub use payload::{Payload, PayloadError};
 pub use reason::DisconnectReason;
 pub use server::{SocketIo, SocketIoBuilder};
 pub use session::Session;
-pub use socket::Socket;
+pub use socket::{Broadcast, Socket};

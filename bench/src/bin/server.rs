@@ -1,7 +1,7 @@
 //! The server of ours that is measured: one guarded room, and `POST /broadcast` as `load` asks for it.
 //!
 //! ```text
-//! cargo run --release -p bench --bin load -- --pin --server target/release/fast_app
+//! cargo run --release -p bench --bin load -- --pin --server target/release/server
 //! ```
 
 use std::{error::Error, time::Duration};

@@ -42,3 +42,4 @@ pub use serve::serve;
 pub use service::{EngineIoLayer, EngineIoService};
 pub use session::Session;
 pub use sid::Sid;
+pub use transport::websocket_echo;

@@ -1,8 +1,11 @@
 //! How bytes reach a client: the only code that touches sockets.
 
 mod decoder;
+mod echo;
+mod handshake;
 pub(crate) mod polling;
 mod socket;
 pub(crate) mod websocket;
 
+pub use echo::websocket_echo;
 pub(crate) use socket::Socket;

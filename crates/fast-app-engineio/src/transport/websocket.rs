@@ -1,15 +1,14 @@
-//! Sessions over WebSocket (RFC 6455): the handshake, the upgrade from polling, and reading.
+//! Sessions over WebSocket: new ones, the upgrade from polling, and reading.
 
 use std::{future::poll_fn, io, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use http::{Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
-use sha1::{Digest, Sha1};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     decoder::{DecodeError, Decoder, Incoming},
+    handshake,
     socket::{self, Reader, Socket},
 };
 use crate::{
@@ -23,20 +22,13 @@ use crate::{
     session::{LINGER, Session},
 };
 
-/// RFC 6455, section 1.3.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
 /// Answers a request for a WebSocket: `session` is the one that wants to go over to it, or none for a new one.
 pub(crate) fn accept(
     engine: &Arc<Engine>,
     mut request: Parts,
     session: Option<Arc<Session>>,
 ) -> Result<Response<ResponseBody>, RequestError> {
-    let key = check_handshake(&request)?;
-    let upgrade = request
-        .extensions
-        .remove::<OnUpgrade>()
-        .ok_or(RequestError::BadRequest)?;
+    let (upgrade, response) = handshake::accept(&mut request)?;
     let engine = engine.clone();
     match session {
         None => {
@@ -47,49 +39,7 @@ pub(crate) fn accept(
             tokio::spawn(serve_upgrade(session, upgrade));
         }
     }
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key(&key));
     Ok(response)
-}
-
-/// RFC 6455, section 4.2.1. Returns the client's key.
-fn check_handshake(request: &Parts) -> Result<HeaderValue, RequestError> {
-    let headers = &request.headers;
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .ok_or(RequestError::BadRequest)?;
-    let valid = request.method == Method::GET
-        && request.version == Version::HTTP_11
-        && has_token(headers, header::CONNECTION, "upgrade")
-        && has_token(headers, header::UPGRADE, "websocket")
-        && headers
-            .get(header::SEC_WEBSOCKET_VERSION)
-            .is_some_and(|version| version == "13")
-        && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
-    if valid {
-        Ok(key.clone())
-    } else {
-        Err(RequestError::BadRequest)
-    }
-}
-
-fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|item| item.trim().eq_ignore_ascii_case(token))
-}
-
-fn accept_key(key: &HeaderValue) -> HeaderValue {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    HeaderValue::from_str(&STANDARD.encode(digest)).expect("base64 fits a header")
 }
 
 async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
@@ -134,7 +84,7 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
 }
 
 /// Closes a WebSocket on which no session lives.
-async fn say_goodbye(socket: &Socket, reader: Reader, code: u16) -> io::Result<()> {
+pub(super) async fn say_goodbye(socket: &Socket, reader: Reader, code: u16) -> io::Result<()> {
     let mut goodbye = Outbox::default();
     goodbye.push(Frame::close(code, ""));
     socket.write_all(goodbye).await?;

@@ -8,6 +8,8 @@
 //! | `malformed` | what a client must not send |
 //! | `clients` | the libraries that applications use |
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod acks;
 mod binary;
 mod bus;

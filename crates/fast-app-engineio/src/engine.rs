@@ -214,7 +214,8 @@ fn pace(config: &Config) -> Duration {
 
 async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
     let mut ticks = tokio::time::interval(pace);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    // After a standstill deadlines are late, never early: clients have stood still with us.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut due = Vec::new();
     loop {
         ticks.tick().await;

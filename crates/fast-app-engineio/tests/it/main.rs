@@ -97,6 +97,14 @@ fn poll_request(polling: &testkit::Polling) -> String {
     )
 }
 
+/// The request for a new session on a WebSocket.
+fn websocket_head() -> String {
+    format!(
+        "GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// That the server still serves: a new client on each transport gets its echo.
 async fn assert_next_client_served(server: &echo::Server) {
     let mut socket = testkit::RawSocket::engineio(server.addr()).await;

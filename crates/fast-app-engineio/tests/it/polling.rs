@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use fast_app_engineio::{CloseReason, Config};
+use axum::{Router, body::Body, http::Request};
+use fast_app_engineio::{CloseReason, Config, EngineIoLayer};
+use http_body_util::BodyExt;
 use testkit::{Polling, http};
+use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::{
     assert_bad_request, assert_next_client_served, assert_ok, assert_refused, assert_unknown,
@@ -253,6 +257,27 @@ async fn the_application_ends_a_session_after_what_it_has_sent() {
             );
             assert_eq!(server.closed().await, CloseReason::Server, "{name}");
             assert_unknown(&promptly(http::get(server.addr(), &polling.path("polling"))).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_the_session() {
+    let server = Server::start(Config::default()).await;
+    let mut service = EngineIoLayer::new(server.engine().clone()).layer(Router::new());
+    for taken in [true, false] {
+        let polling = Polling::handshake(server.addr()).await;
+        server.opened().await.send(&[text("hello")]);
+        let request = Request::get(polling.path("polling")).body(Body::empty());
+        let answer = promptly(service.call(request.unwrap())).await.unwrap();
+        if taken {
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "4hello");
+            assert!(server.none_closed().await);
+        } else {
+            drop(answer);
+            let reason = promptly(server.closed()).await;
+            assert_eq!(reason, CloseReason::TransportClose);
         }
     }
 }

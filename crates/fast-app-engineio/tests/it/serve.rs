@@ -1,1 +1,119 @@
-//! serve
+//! The server around it: its limits, and its end.
+
+use std::time::Duration;
+
+use fast_app_engineio::{CloseReason, Config};
+use testkit::{Polling, RawSocket, http};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    POLLING, WEBSOCKET, assert_ok, assert_refused,
+    echo::{Server, text},
+    hold, promptly,
+};
+
+#[tokio::test]
+async fn a_shutdown_reaches_every_client_after_what_was_sent() {
+    for (name, server) in Server::start_each(Config::default()).await {
+        let mut socket = RawSocket::engineio(server.addr()).await;
+        let polling = Polling::handshake(server.addr()).await;
+        let mut held = hold(&server, &polling).await;
+        let mut between_polls = Polling::handshake(server.addr()).await;
+
+        let sessions = [
+            server.opened().await,
+            server.opened().await,
+            server.opened().await,
+        ];
+        for session in sessions {
+            session.send(&[text("last words")]);
+        }
+        server.engine().shutdown();
+
+        promptly(socket.expect_text("4last words")).await;
+        assert_eq!(promptly(socket.expect_close()).await, Some(1001), "{name}");
+        assert_eq!(promptly(socket.expect_close()).await, None, "{name}");
+        let answer = promptly(held.response()).await.unwrap();
+        assert_ok(&answer, "4last words\u{1e}1");
+        let packets = promptly(between_polls.poll()).await;
+        assert_eq!(packets, ["4last words", "1"], "{name}");
+        for _ in 0..3 {
+            assert_eq!(server.closed().await, CloseReason::Shutdown, "{name}");
+        }
+        promptly(server.engine().ended()).await;
+        let refused = promptly(http::get(server.addr(), POLLING)).await;
+        assert_refused(&refused, 503, 4, "Server is shutting down");
+        let refused = promptly(RawSocket::connect(server.addr(), WEBSOCKET, &[])).await;
+        assert_refused(&refused.unwrap_err(), 503, 4, "Server is shutting down");
+    }
+}
+
+#[tokio::test]
+async fn serve_ends_with_its_shutdown() {
+    let server = Server::start(Config::default()).await;
+    let mut socket = RawSocket::engineio(server.addr()).await;
+    let polling = Polling::handshake(server.addr()).await;
+    let mut held = hold(&server, &polling).await;
+    let addr = server.addr();
+    promptly(server.stop()).await;
+    assert_eq!(promptly(socket.expect_close()).await, Some(1001));
+    assert_ok(&promptly(held.response()).await.unwrap(), "1");
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn serve_ends_only_when_what_was_sent_is_on_its_way() {
+    const SIZE: usize = 20_000_000;
+    let config = Config {
+        max_outbox: 2 * SIZE,
+        ..Config::default()
+    };
+    let server = Server::start(config).await;
+    let mut socket = RawSocket::engineio(server.addr()).await;
+    let session = server.opened().await;
+    session.send(&[text(&"x".repeat(SIZE))]);
+    let stopped = tokio::spawn(server.stop());
+    assert_eq!(socket.recv_text().await.len(), SIZE + 1);
+    stopped.await.unwrap();
+    assert_eq!(promptly(socket.expect_close()).await, Some(1001));
+}
+
+#[tokio::test]
+async fn too_many_or_too_large_headers_are_refused() {
+    let server = Server::start(Config::default()).await;
+    for (headers, status) in [
+        ("a: b\r\n".repeat(99), 200),
+        ("a: b\r\n".repeat(100), 431),
+        (format!("a: {}\r\n", "b".repeat(60_000)), 200),
+        (format!("a: {}\r\n", "b".repeat(130_000)), 431),
+    ] {
+        let request = format!("GET {POLLING} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let response = promptly(http::request(server.addr(), request)).await;
+        assert_eq!(response.status, status, "{} bytes", headers.len());
+    }
+}
+
+/// With the clock paused, time goes on only when everybody waits.
+#[tokio::test(start_paused = true)]
+async fn headers_that_do_not_come_in_time_end_the_connection() {
+    let server = Server::start(Config::default()).await;
+    for beginning in ["", "GET", "GET / HTTP/1.1\r\nHost: x\r\nA: "] {
+        let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let start = Instant::now();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        eprintln!(
+            "{beginning:?} {:?} {}",
+            start.elapsed(),
+            answer.escape_ascii()
+        );
+        let waited = start.elapsed().as_secs();
+        assert!((9..=11).contains(&waited), "{beginning:?}: {waited} s");
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+}

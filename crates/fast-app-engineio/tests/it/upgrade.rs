@@ -141,10 +141,18 @@ async fn a_wrong_probe_is_answered_by_close_and_polling_goes_on() {
 async fn polling_goes_on_when_the_websocket_is_gone() {
     for (name, server) in Server::start_each(Config::default()).await {
         let mut polling = Polling::handshake(server.addr()).await;
-        let session = server.opened().await;
+        let path = polling.path("websocket");
         for probed in [false, true] {
             for reset in [false, true] {
-                let mut socket = request(&server, &polling).await;
+                let mut socket = promptly(async {
+                    loop {
+                        // Refused until the server has noticed that the one before is gone.
+                        if let Ok(socket) = RawSocket::connect(server.addr(), &path, &[]).await {
+                            return socket;
+                        }
+                    }
+                })
+                .await;
                 if probed {
                     socket.send_text("2probe").await;
                     promptly(socket.expect_text("3probe")).await;
@@ -153,12 +161,8 @@ async fn polling_goes_on_when_the_websocket_is_gone() {
                     true => socket.reset(),
                     false => drop(socket),
                 }
-                // Held again only when the server has noticed.
-                promptly(async {
-                    while polling.poll().await == ["6"] {}
-                    session.send(&[text("x")]);
-                })
-                .await;
+                promptly(polling.post(&["4still polling"])).await;
+                assert_eq!(promptly(polling.poll()).await, ["4still polling"]);
             }
         }
         assert!(server.none_closed().await, "{name}");

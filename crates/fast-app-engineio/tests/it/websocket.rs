@@ -8,9 +8,9 @@ use tokio::{
 };
 
 use crate::{
-    WEBSOCKET, assert_next_client_served, assert_unknown,
+    assert_next_client_served, assert_unknown,
     echo::{Server, text},
-    promptly,
+    promptly, websocket_head,
 };
 
 #[tokio::test]
@@ -160,12 +160,8 @@ async fn a_wrong_frame_in_the_segment_of_the_handshake_is_answered_by_close() {
 /// Sends a handshake with these bytes behind it, and reads to the end.
 async fn handshake_and(server: &Server, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.addr()).await.unwrap();
-    let head = format!(
-        "GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
     stream
-        .write_all(&[head.as_bytes(), bytes].concat())
+        .write_all(&[websocket_head().as_bytes(), bytes].concat())
         .await
         .unwrap();
     let mut answer = Vec::new();

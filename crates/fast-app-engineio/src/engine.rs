@@ -151,6 +151,14 @@ impl Engine {
             .insert(delay, (Arc::downgrade(session), alarm));
     }
 
+    /// How long before the next ping. A little less than the interval, because every deadline is up to two ticks late:
+    /// a client that is silent is gone after interval and timeout, as it was told.
+    pub(crate) fn ping_delay(&self) -> Duration {
+        self.config
+            .ping_interval
+            .saturating_sub(5 * pace(&self.config))
+    }
+
     pub(crate) fn ping(&self) -> &Frame {
         &self.ping
     }

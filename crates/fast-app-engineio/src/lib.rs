@@ -19,6 +19,9 @@ mod error;
 mod fanout;
 mod flusher;
 mod frame;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 mod origin;
 mod outbox;

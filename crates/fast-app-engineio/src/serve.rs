@@ -4,13 +4,18 @@ use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, UpgradeableConnection},
+};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tower_service::Service;
 
 use crate::engine::Engine;
@@ -53,13 +58,13 @@ where
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
-    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1()
-        .timer(TokioTimer::new())
+    // hyper's own builder: the one of hyper-util waits without a limit to see which version of HTTP comes.
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
+    let (ending, _) = watch::channel(());
     tokio::pin!(shutdown);
     tracing::info!(address = %listener.local_addr()?, "listening");
     loop {
@@ -68,25 +73,43 @@ where
             () = &mut shutdown => break,
         };
         let service = TowerToHyperService::new(service.clone());
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection failed");
-            }
-        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(run(connection.with_upgrades(), ending.subscribe()));
     }
     drop(listener);
     tracing::info!("shutting down");
     engine.shutdown();
     let ended = async {
-        graceful.shutdown().await;
+        ending.send_replace(());
+        ending.closed().await;
         engine.ended().await;
     };
     if tokio::time::timeout(GRACE, ended).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
     Ok(())
+}
+
+/// Serves a connection; when `ending` changes, until its request is answered.
+async fn run<S, B>(
+    connection: UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<S>>,
+    mut ending: watch::Receiver<()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = ending.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection failed");
+    }
 }
 
 /// The next connection. At the limit of file descriptors it rests instead of spinning.

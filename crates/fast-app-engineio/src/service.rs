@@ -122,6 +122,7 @@ where
         .transpose()?;
     match (query.transport, &request.method, session) {
         (Transport::Polling, &Method::GET, None) => {
+            refuse_upgrade(&request)?;
             engine.admit()?;
             Ok(polling::open(engine, &request))
         }
@@ -151,7 +152,7 @@ fn refuse_upgrade(request: &Parts) -> Result<(), RequestError> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Query {
+pub(crate) struct Query {
     transport: Transport,
     sid: Option<String>,
 }
@@ -165,7 +166,7 @@ enum Transport {
 impl Query {
     /// `EIO=4&transport=polling|websocket[&sid=…]`, each at most once; `t` and others are ignored. `j` asked for JSONP,
     /// which protocol 4 does not have.
-    fn parse(query: &str) -> Result<Self, RequestError> {
+    pub(crate) fn parse(query: &str) -> Result<Self, RequestError> {
         let (mut version, mut transport, mut sid) = (None, None, None);
         for pair in query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

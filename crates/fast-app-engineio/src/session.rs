@@ -58,6 +58,8 @@ struct State {
     /// Bytes of frames that the task of a blocked socket has taken out of the outbox, unsent as far as we know.
     borrowed: usize,
     awaits_pong: bool,
+    /// Nothing is read from the client until the connection takes more: a pong may be there and not be seen.
+    paused: bool,
 }
 
 enum Transport {
@@ -123,6 +125,14 @@ pub(crate) enum Alarm {
     Linger,
 }
 
+/// When a GET came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Polling,
+    /// While a WebSocket was about to take over: a client that goes over does not ask any more.
+    Upgrading,
+}
+
 /// The answer to a GET.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Polled {
@@ -130,6 +140,8 @@ pub(crate) enum Polled {
     Frames(Vec<Frame>),
     /// Nothing, but the request must end.
     Noop,
+    /// Nothing, because the session lives on a WebSocket now.
+    Upgraded,
 }
 
 /// What a writer does once it has written all that it had.
@@ -166,6 +178,7 @@ impl Session {
             outbox: Outbox::default(),
             borrowed: 0,
             awaits_pong: false,
+            paused: false,
         };
         Self {
             sid,
@@ -181,7 +194,7 @@ impl Session {
         let first = self.connection.set(connection).is_ok();
         debug_assert!(first, "a session is started once");
         self.engine
-            .wake_at(self.config().ping_interval, self, Alarm::Ping);
+            .wake_at(self.engine.ping_delay(), self, Alarm::Ping);
         self.tell_closed();
     }
 
@@ -397,10 +410,10 @@ impl Session {
     pub(crate) fn ring(self: &Arc<Self>, alarm: Alarm) {
         match alarm {
             Alarm::Ping => self.ping(),
-            Alarm::Pong if self.state.lock().awaits_pong => self.close(CloseReason::PingTimeout),
+            Alarm::Pong if self.state.lock().misses_pong() => self.close(CloseReason::PingTimeout),
             Alarm::Pong => {
                 let config = self.config();
-                let rest = config.ping_interval.saturating_sub(config.ping_timeout);
+                let rest = self.engine.ping_delay().saturating_sub(config.ping_timeout);
                 self.engine.wake_at(rest, self, Alarm::Ping);
             }
             Alarm::Connection => {
@@ -430,15 +443,30 @@ impl Session {
         self.state.lock().awaits_pong = false;
     }
 
+    /// Reading stops, because the connection takes no more for now.
+    pub(crate) fn pause_reading(&self) {
+        self.state.lock().paused = true;
+    }
+
+    /// Reading goes on. A pong that could not be seen is not missed.
+    pub(crate) fn resume_reading(&self) {
+        let mut state = self.state.lock();
+        state.paused = false;
+        state.awaits_pong = false;
+    }
+
     /// A GET has come; it must end with [`Session::release_poll`].
-    pub(crate) fn hold_poll(&self) -> Result<(), RequestError> {
+    pub(crate) fn hold_poll(&self) -> Result<Begun, RequestError> {
         let mut state = self.state.lock();
         let state = &mut *state;
         match &mut state.transport {
             Transport::Polling(polling) if polling.held.is_some() => Err(RequestError::BadRequest),
             Transport::Polling(polling) if state.closed.is_none() || !state.outbox.is_empty() => {
                 polling.held = Some(None);
-                Ok(())
+                Ok(match polling.upgrade {
+                    Upgrade::None => Begun::Polling,
+                    Upgrade::Requested | Upgrade::Probed => Begun::Upgrading,
+                })
             }
             Transport::WebSocket(_) if state.closed.is_none() => Err(RequestError::BadRequest),
             _ => Err(RequestError::UnknownSid),
@@ -463,7 +491,7 @@ impl Session {
         let mut state = self.state.lock();
         let state = &mut *state;
         let Transport::Polling(polling) = &mut state.transport else {
-            return Poll::Ready(Polled::Noop);
+            return Poll::Ready(Polled::Upgraded);
         };
         if !state.outbox.is_empty() {
             return Poll::Ready(Polled::Frames(take_payload(
@@ -557,6 +585,10 @@ impl Session {
 }
 
 impl State {
+    fn misses_pong(&self) -> bool {
+        self.awaits_pong && !self.paused
+    }
+
     /// Begins the end, if it has not begun; says what is left to do.
     fn close(&mut self, reason: CloseReason, code: u16) -> Option<Forget> {
         if self.closed.is_some() {

@@ -13,9 +13,10 @@ use std::{
 use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
+    error::ConnectionRefused,
     extract::{Args, Auth},
     packet::{self, Packet, PacketError, Partial},
     server::Server,
@@ -176,10 +177,8 @@ impl Client {
             return;
         };
         let refuse = |message: &str| {
-            transport.send(&[packet::encode_refused(
-                namespace,
-                &json!({ "message": message }),
-            )]);
+            let refused = ConnectionRefused::new(message);
+            transport.send(&[packet::encode_refused(namespace, &refused)]);
         };
         let mut state = self.state.lock();
         if transport.is_closed() {
@@ -252,7 +251,15 @@ impl Connection for Receiver {
             if let Some(rest) = waited.and_then(|waited| limit.checked_sub(waited)) {
                 self.0.watch(&mut state, rest);
             }
-            let stranger = state.sockets.is_empty() && state.progress < Progress::Joined;
+            let joined = state.progress == Progress::Joined;
+            if !joined
+                && !state.sockets.is_empty()
+                && let Some(transport) = self.0.transport.upgrade()
+            {
+                // It is being decided about: look again, in case it is refused.
+                transport.alarm(self.0.server.limits().connect_timeout);
+            }
+            let stranger = state.sockets.is_empty() && !joined;
             stranger || waited.is_some_and(|waited| waited > limit)
         };
         if late && let Some(transport) = self.0.transport.upgrade() {

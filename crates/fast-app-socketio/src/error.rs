@@ -1,7 +1,7 @@
 //! Errors of this crate.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{bus::BusError, name::InvalidRoomName, payload::PayloadError};
 
@@ -100,10 +100,11 @@ pub enum SocketError {
 /// # use fast_app_socketio::ConnectionRefused;
 /// let refused = ConnectionRefused::new("Invalid access token");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("connection refused: {message}")]
 pub struct ConnectionRefused {
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
 }
 
@@ -121,13 +122,6 @@ impl ConnectionRefused {
         Self {
             data: Some(data.into()),
             ..self
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        match &self.data {
-            None => json!({ "message": self.message }),
-            Some(data) => json!({ "message": self.message, "data": data }),
         }
     }
 }
@@ -163,6 +157,13 @@ impl HandlerError {
     /// A [`HandlerError::ValidationError`].
     pub fn validation(msg: impl Into<String>) -> Self {
         Self::ValidationError { msg: msg.into() }
+    }
+
+    /// What serde says is wrong, without the place in the text, of which the client knows nothing.
+    pub(crate) fn malformed(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let end = text.rfind(" at line ").unwrap_or(text.len());
+        Self::validation(&text[..end])
     }
 
     /// A [`HandlerError::Internal`] with a cause for the log.

@@ -62,7 +62,7 @@ impl Args {
         let attachments = std::mem::take(&mut self.attachments);
         let (parsed, attachments) = with_attachments(attachments, || serde_json::from_str(json));
         self.attachments = attachments;
-        parsed.map_err(|error| HandlerError::validation(error.to_string()))
+        parsed.map_err(|error| HandlerError::malformed(&error))
     }
 }
 

@@ -17,6 +17,9 @@ mod client;
 mod emit;
 mod error;
 mod extract;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 mod manager;
 mod name;

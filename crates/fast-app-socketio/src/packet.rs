@@ -13,6 +13,7 @@ use fast_app_engineio::Frame;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
+    error::ConnectionRefused,
     name::{MAX_EVENT, MAX_NAMESPACE, is_reserved_event},
     payload::Payload,
 };
@@ -322,12 +323,12 @@ pub(crate) fn encode_connected(namespace: &str, sid: &str) -> Frame {
 }
 
 /// `4{"message":"…"}`
-pub(crate) fn encode_refused(namespace: &str, error: &Value) -> Frame {
-    let error = error.to_string();
-    Frame::message(namespace.len() + error.len() + 8, |text| {
+pub(crate) fn encode_refused(namespace: &str, refused: &ConnectionRefused) -> Frame {
+    let refused = serde_json::to_string(refused).expect("text and JSON values are JSON");
+    Frame::message(namespace.len() + refused.len() + 8, |text| {
         text.push('4');
         push_namespace(text, namespace);
-        text.push_str(&error);
+        text.push_str(&refused);
     })
 }
 
@@ -559,7 +560,7 @@ mod tests {
         let text = |frame: &Frame| String::from_utf8(frame.as_bytes()[2..].to_vec()).unwrap();
         assert_eq!(text(&encode_connected("/", "abc")), r#"40{"sid":"abc"}"#);
         assert_eq!(
-            text(&encode_refused("/a", &serde_json::json!({"message":"no"}))),
+            text(&encode_refused("/a", &ConnectionRefused::new("no"))),
             r#"44/a,{"message":"no"}"#
         );
         assert_eq!(text(&encode_disconnect("/a")), "41/a,");

@@ -20,7 +20,6 @@ use fast_app_engineio::{Fanout, Frame, Session as Transport, Sid};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -364,7 +363,7 @@ impl Socket {
             self.0.client.remove(self);
             self.0
                 .transport
-                .send(&[packet::encode_refused(self.namespace(), &refused.to_json())]);
+                .send(&[packet::encode_refused(self.namespace(), refused)]);
         }
         // They belong to rooms that it was never in.
         drop(mem::take(&mut self.0.state.lock().hooks));
@@ -493,7 +492,7 @@ impl Socket {
                 error => tracing::debug!(sid = ?self.0.sid, %error, "event refused"),
             }
             let _ = self.emit("error", &error);
-            Payload::new(&json!({ "ok": false, "error": error }))
+            Payload::new(&Failed { ok: false, error })
         });
         if let (Some(id), Ok(payload)) = (id, payload) {
             let _ = self.send(&packet::encode_ack(self.namespace(), id, &payload));
@@ -556,6 +555,13 @@ fn check_event(name: &str) -> Result<(), SocketError> {
         true => Err(SocketError::ReservedEvent(name.to_owned())),
         false => Ok(()),
     }
+}
+
+/// The acknowledgement of an event whose handler failed.
+#[derive(Serialize)]
+struct Failed {
+    ok: bool,
+    error: HandlerError,
 }
 
 /// Stops waiting for an acknowledgement.

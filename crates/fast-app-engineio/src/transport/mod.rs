@@ -1,6 +1,6 @@
 //! How bytes reach a client: the only code that touches sockets.
 
-mod decoder;
+pub(crate) mod decoder;
 mod echo;
 mod handshake;
 pub(crate) mod polling;

@@ -22,7 +22,7 @@ use crate::{
     frame::{Frame, Kind},
     handler::CloseReason,
     packet::{Packet, SEPARATOR},
-    session::{Polled, Session},
+    session::{Begun, Polled, Session},
 };
 
 /// Answers the first GET: a new session.
@@ -33,16 +33,19 @@ pub(crate) fn open(engine: &Arc<Engine>, request: &Parts) -> Response<ResponseBo
 
 /// Holds a GET until there is something to answer.
 pub(crate) async fn poll(session: Arc<Session>) -> Result<Response<ResponseBody>, RequestError> {
-    if let Err(error) = session.hold_poll() {
-        session.close_if_polling(CloseReason::ProtocolError);
-        return Err(error);
-    }
+    let begun = session
+        .hold_poll()
+        .inspect_err(|_| session.close_if_polling(CloseReason::ProtocolError))?;
     let mut held = HeldPoll {
         session,
         progress: Progress::Waiting,
     };
     match poll_fn(|cx| held.session.poll_frames(cx)).await {
-        Polled::Noop => {
+        Polled::Upgraded if begun == Begun::Upgrading => {
+            held.progress = Progress::Answered;
+            Err(RequestError::BadRequest)
+        }
+        Polled::Noop | Polled::Upgraded => {
             held.progress = Progress::Answered;
             Ok(text(Bytes::from_static(b"6")))
         }

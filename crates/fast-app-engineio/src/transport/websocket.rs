@@ -1,6 +1,6 @@
 //! Sessions over WebSocket: new ones, the upgrade from polling, and reading.
 
-use std::{future::poll_fn, io, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc, task::Poll};
 
 use http::{Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
@@ -114,7 +114,6 @@ async fn probe(
                     Ok(Packet::Probe) if !probed => {
                         answer.push(Frame::control("3probe"));
                         probed = true;
-                        session.probe_upgrade();
                     }
                     Ok(Packet::Upgrade) if probed => return Ok(packets.collect()),
                     _ => return Err(1002),
@@ -124,6 +123,10 @@ async fn probe(
                 Incoming::Close => return Err(1000),
             }
             socket.write_all(answer).await.map_err(|_| 1000u16)?;
+        }
+        if probed {
+            // Not before: a client that sends both packets at once waits for no GET.
+            session.probe_upgrade();
         }
         incoming = Vec::new();
         decoded = match reader
@@ -210,6 +213,11 @@ pub(super) async fn deliver(session: &Session, message: Message) {
     let Some(connection) = session.connection() else {
         return;
     };
-    poll_fn(|cx| connection.poll_ready(cx)).await;
+    let ready = poll_fn(|cx| Poll::Ready(connection.poll_ready(cx).is_ready())).await;
+    if !ready {
+        session.pause_reading();
+        poll_fn(|cx| connection.poll_ready(cx)).await;
+        session.resume_reading();
+    }
     connection.message(message);
 }

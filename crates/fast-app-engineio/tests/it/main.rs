@@ -1,5 +1,7 @@
 //! Engine.IO on the wire, against an echo server in the test's own process.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod echo;
 mod handshake;
 mod heartbeat;

@@ -1,13 +1,11 @@
 //! The server around it: its limits, and its end.
 
-use std::time::Duration;
-
 use fast_app_engineio::{CloseReason, Config};
 use testkit::{Polling, RawSocket, http};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::Instant,
 };
 
 use crate::{

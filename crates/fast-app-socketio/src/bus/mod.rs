@@ -5,7 +5,7 @@
 
 mod memory;
 #[cfg(feature = "redis")]
-mod python;
+pub(crate) mod python;
 #[cfg(feature = "redis")]
 mod redis;
 

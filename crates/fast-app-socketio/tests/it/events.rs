@@ -299,7 +299,7 @@ async fn a_panic_in_an_event_handler_is_an_internal_error() {
             .expect_text(r#"42["error",{"type":"internal"}]"#)
             .await;
         client
-            .expect_text(r#"435[{"error":{"type":"internal"},"ok":false}]"#)
+            .expect_text(r#"435[{"ok":false,"error":{"type":"internal"}}]"#)
             .await;
         client.send_text(format!(r#"42["{event}"]"#)).await;
         client

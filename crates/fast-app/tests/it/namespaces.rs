@@ -100,7 +100,7 @@ async fn handlers_answer_by_returning_and_helpers_are_out_of_reach() {
             r#"424["fails"]"#,
             vec![
                 r#"42["error",{"type":"internal"}]"#,
-                r#"434[{"error":{"type":"internal"},"ok":false}]"#,
+                r#"434[{"ok":false,"error":{"type":"internal"}}]"#,
             ],
         ),
     ] {

@@ -1,0 +1,127 @@
+//! What must hold for any input of the private codecs: run by `fuzz/` for long and by the tests below for a moment.
+
+use bytes::Bytes;
+use fast_app_engineio::Frame;
+
+#[cfg(feature = "redis")]
+use crate::bus::python;
+use crate::{
+    extract::Args,
+    packet::{Packet, PacketError, encode_ack, encode_disconnect, encode_event},
+    payload::Payload,
+};
+
+/// A packet that is read says the same when it is written and read again.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn socketio_packet(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(packet) = Packet::decode(text) else {
+        return;
+    };
+    let packet = attach((0..).map(|number| Bytes::from(vec![number])), packet);
+    let packet = packet.expect("attachments of a byte are within any limit");
+    let shown = format!("{packet:?}");
+    let frames = match packet {
+        // Only clients write it: there is nothing to write it with.
+        Packet::Connect { .. } => return,
+        Packet::Disconnect { namespace } => vec![encode_disconnect(&namespace)],
+        Packet::Event {
+            namespace,
+            id,
+            event,
+        } => {
+            let name = event.name.clone();
+            encode_event(&namespace, id, &name, &Payload::from(Args::new(event)))
+        }
+        Packet::Ack {
+            namespace,
+            id,
+            args,
+            attachments,
+        } => encode_ack(
+            &namespace,
+            id,
+            &Payload::from(Args::of_ack(args, attachments)),
+        ),
+        Packet::Partial(partial) => panic!("not all attachments were taken: {partial:?}"),
+    };
+    let read = read(&frames).expect("what is written can be read");
+    assert_eq!(format!("{read:?}"), shown);
+}
+
+/// Gives a packet the attachments that it misses.
+fn attach(
+    attachments: impl IntoIterator<Item = Bytes>,
+    mut packet: Packet,
+) -> Result<Packet, PacketError> {
+    let mut attachments = attachments.into_iter();
+    while let Packet::Partial(partial) = packet {
+        let next = attachments.next().ok_or(PacketError::MissingAttachment)?;
+        packet = partial.attach(next, 1_000_000)?;
+    }
+    Ok(packet)
+}
+
+/// Reads a packet from the frames that were written for it.
+fn read(frames: &[Frame]) -> Result<Packet, PacketError> {
+    let text = std::str::from_utf8(payload(&frames[0])).expect("the first frame is text");
+    let attachments = frames[1..]
+        .iter()
+        .map(|frame| Bytes::copy_from_slice(payload(frame)));
+    attach(attachments, Packet::decode(&text[1..])?)
+}
+
+/// The part behind the WebSocket header (RFC 6455, section 5.2).
+pub(crate) fn payload(frame: &Frame) -> &[u8] {
+    let header = match frame.as_bytes()[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    &frame.as_bytes()[header..]
+}
+
+/// A message of the bus that is read says the same when it is written and read again.
+///
+/// # Panics
+///
+/// When it does not.
+#[cfg(feature = "redis")]
+pub fn bus_message(data: &[u8]) {
+    if let Ok(envelope) = python::decode(data) {
+        let written = python::encode(&envelope);
+        let read = python::decode(written.as_bytes()).expect("what is written can be read");
+        assert_eq!(read, envelope, "{written}");
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../fuzz/inputs.rs"]
+mod inputs;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::inputs::inputs;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn socketio_packet(data in inputs("socketio_packet")) {
+            super::socketio_packet(&data);
+        }
+
+        #[cfg(feature = "redis")]
+        #[test]
+        fn bus_message(data in inputs("bus_message")) {
+            super::bus_message(&data);
+        }
+    }
+}

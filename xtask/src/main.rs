@@ -1,6 +1,7 @@
 //! Project commands, run as `cargo xtask <command>`.
 
 mod error;
+mod fuzz;
 mod quality;
 mod setup;
 mod step;
@@ -18,6 +19,8 @@ usage: cargo xtask <command>
   setup            install what the tests need: redis-server, Chromium, Node and Python packages
   check            formatting, lints and documentation
   test [args…]     setup, check and all tests; the arguments go to `cargo test`, for example `-- leaving`
+  fuzz [--runs N] [target…]
+                   feed the codecs with N inputs each, 1000000 when not given; installs cargo-fuzz when it is not there
   help             this text
 
 Environment:
@@ -52,6 +55,7 @@ fn run(args: &[String]) -> Result<(), Error> {
             quality::check()?;
             quality::test(extra)
         }
+        ("fuzz", args) => fuzz::fuzz(args),
         ("setup" | "check", [surplus, ..]) => Err(Error::new(
             format!("`{command}` takes no arguments, but got `{surplus}`"),
             format!("cargo xtask {command}"),

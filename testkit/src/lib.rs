@@ -6,6 +6,7 @@
 //! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
 //! | publish as another program on the bus | [`PythonManager`] |
 //! | have a Redis that may stop and come back | [`RedisServer`] |
+//! | compare a codec with the original's | [`run_parser`] |
 //! | run a binary of the workspace, or a script that drives a browser | [`Server`], [`run_node`] |
 //!
 //! Nothing here knows the crates under test. Everything is async, runs on the test's own Tokio runtime, ends its child
@@ -19,6 +20,7 @@ mod frame;
 pub mod http;
 mod install;
 mod node;
+mod parser;
 mod polling;
 mod python_manager;
 mod raw_socket;
@@ -28,6 +30,7 @@ mod stock_client;
 
 pub use frame::Frame;
 pub use node::run_node;
+pub use parser::{ParsedPacket, ParserAnswer, ParserCase, run_parser};
 pub use polling::Polling;
 pub use python_manager::{PythonManager, To};
 pub use raw_socket::RawSocket;

@@ -55,7 +55,7 @@ pub fn socketio_packet(data: &[u8]) {
 }
 
 /// Gives a packet the attachments that it misses.
-fn attach(
+pub(crate) fn attach(
     attachments: impl IntoIterator<Item = Bytes>,
     mut packet: Packet,
 ) -> Result<Packet, PacketError> {

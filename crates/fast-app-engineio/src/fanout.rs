@@ -14,6 +14,7 @@ use crate::{
 /// to their flushers and must be called without one, because it may close sessions that do not read.
 pub struct Fanout<'a> {
     frames: &'a [Frame],
+    volatile: bool,
     delivered: usize,
     listed: Vec<(Arc<Shard>, Vec<Arc<Session>>)>,
     full: Vec<Arc<Session>>,
@@ -25,6 +26,7 @@ impl<'a> Fanout<'a> {
     pub fn new(frames: &'a [Frame]) -> Self {
         Self {
             frames,
+            volatile: false,
             delivered: 0,
             listed: Vec::new(),
             full: Vec::new(),
@@ -32,8 +34,17 @@ impl<'a> Fanout<'a> {
         }
     }
 
+    /// The same fan-out, but passing over sessions that have not taken what was sent to them before.
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
     /// Queues the frames for one session.
     pub fn push(&mut self, session: &Arc<Session>) {
+        if self.volatile && !session.is_ready() {
+            return;
+        }
         match session.push(self.frames) {
             Pushed::Closed => return,
             Pushed::Overflow => {

@@ -208,6 +208,16 @@ impl Session {
         self.state.lock().closed.is_some()
     }
 
+    /// Whether nothing that was sent before is still waiting for the client.
+    pub fn is_ready(&self) -> bool {
+        let state = self.state.lock();
+        let listening = match &state.transport {
+            Transport::Polling(polling) => polling.held.is_some(),
+            Transport::WebSocket(_) => state.flush != Flush::Blocked,
+        };
+        state.closed.is_none() && listening && state.outbox.is_empty()
+    }
+
     /// Queues frames; they stay together. Returns whether the session was still open.
     pub fn send(self: &Arc<Self>, frames: &[Frame]) -> bool {
         match self.push(frames) {

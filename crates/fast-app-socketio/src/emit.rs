@@ -13,8 +13,13 @@ pub struct Emit {
     pub namespace: String,
     /// Who gets it.
     pub to: Recipients,
-    /// Sids that do not, although they are among the recipients.
+    /// Who does not, although among the recipients: sids, and rooms with all that are in them. Python workers know only
+    /// the sids.
     pub except: Vec<String>,
+    /// Sockets that have not taken what was sent to them before are passed over. Other workers do not know of it.
+    pub volatile: bool,
+    /// Only the sockets of this process get it.
+    pub local: bool,
 }
 
 /// Who gets an event, within its namespace.
@@ -47,6 +52,8 @@ impl Emit {
             namespace,
             to: Recipients::Everybody,
             except: Vec::new(),
+            volatile: false,
+            local: false,
         }
     }
 
@@ -67,9 +74,25 @@ impl Emit {
         }
     }
 
-    /// The same event, but not to the socket with this sid.
-    pub fn except(mut self, sid: impl Into<String>) -> Self {
-        self.except.push(sid.into());
+    /// The same event, but not to the socket with this sid, or to those in this room.
+    pub fn except(mut self, name: impl Into<String>) -> Self {
+        self.except.push(name.into());
         self
+    }
+
+    /// The same event, but not to sockets that have not taken what was sent to them before.
+    pub fn volatile(self) -> Self {
+        Self {
+            volatile: true,
+            ..self
+        }
+    }
+
+    /// The same event, but only to the sockets of this process.
+    pub fn local(self) -> Self {
+        Self {
+            local: true,
+            ..self
+        }
     }
 }

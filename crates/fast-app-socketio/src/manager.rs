@@ -97,6 +97,17 @@ impl Manager {
         if emit.to.is_nobody() {
             return Ok(Delivery::default());
         }
+        if emit.local {
+            let server = self.0.server.lock().upgrade();
+            let local = match server {
+                Some(server) => server.deliver(&emit).await,
+                None => 0,
+            };
+            return Ok(Delivery {
+                local,
+                workers: None,
+            });
+        }
         Ok(self.send(Message::Emit(emit)).await?)
     }
 

@@ -1,6 +1,6 @@
 //! What an application declares for a namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     error::SocketIoError,
@@ -30,6 +30,8 @@ pub struct Namespace {
     pub(crate) disconnect: Option<DisconnectFn>,
     pub(crate) events: HashMap<String, EventFn>,
     pub(crate) any: Option<EventFn>,
+    /// Events that do not wait for each other.
+    pub(crate) concurrent: HashSet<String>,
     /// The first thing that is wrong with it.
     problem: Option<SocketIoError>,
 }
@@ -43,6 +45,7 @@ impl Namespace {
             disconnect: None,
             events: HashMap::new(),
             any: None,
+            concurrent: HashSet::new(),
             problem: None,
         }
     }
@@ -78,6 +81,18 @@ impl Namespace {
                 self.reject(SocketIoError::DuplicateEvent { namespace, event })
             }
         }
+    }
+
+    /// Handles an event of clients at once, while others of the same socket are still being handled: for slow events
+    /// that nothing behind them depends on. How many there may be at a time is limited like the backlog.
+    pub fn on_concurrent<A>(
+        mut self,
+        event: impl Into<String>,
+        handler: impl EventHandler<A>,
+    ) -> Self {
+        let event = event.into();
+        self.concurrent.insert(event.clone());
+        self.on(event, handler)
     }
 
     /// Lets the server refuse to be built with this namespace: for libraries whose own declarations can be wrong.

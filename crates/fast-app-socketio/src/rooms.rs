@@ -112,9 +112,14 @@ impl<M: Clone> Rooms<M> {
         except: &[String],
         mut visit: impl FnMut(&'a M),
     ) {
-        let except: HashSet<Sid> = except.iter().filter_map(|sid| Sid::parse(sid)).collect();
+        let mut left_out = HashSet::new();
+        for name in except {
+            self.each_in(name, &mut |sid, _| {
+                left_out.insert(*sid);
+            });
+        }
         let mut visit = |sid: &Sid, handle: &'a M| {
-            if except.is_empty() || !except.contains(sid) {
+            if left_out.is_empty() || !left_out.contains(sid) {
                 visit(handle);
             }
         };
@@ -184,8 +189,8 @@ mod tests {
         RoomName::new(name).unwrap()
     }
 
-    fn visited(rooms: &Rooms<u8>, to: &Recipients, except: &[Sid]) -> Vec<u8> {
-        let except: Vec<_> = except.iter().map(Sid::to_string).collect();
+    fn visited(rooms: &Rooms<u8>, to: &Recipients, except: &[&str]) -> Vec<u8> {
+        let except: Vec<_> = except.iter().map(ToString::to_string).collect();
         let mut visited = Vec::new();
         rooms.visit(to, &except, |member| visited.push(*member));
         visited.sort_unstable();
@@ -224,7 +229,11 @@ mod tests {
             [0, 2]
         );
         assert!(visited(&rooms, &to(&[]), &[]).is_empty());
-        assert_eq!(visited(&rooms, &Recipients::Everybody, &[sids[1]]), [0, 2]);
+        assert_eq!(
+            visited(&rooms, &Recipients::Everybody, &[sids[1].as_str()]),
+            [0, 2]
+        );
+        assert_eq!(visited(&rooms, &to(&["all"]), &["first", "none"]), [1, 2]);
     }
 
     #[test]

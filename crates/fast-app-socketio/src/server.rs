@@ -296,6 +296,9 @@ impl Server {
         }
         let frames = packet::encode_event(&emit.namespace, None, &emit.event, &emit.payload);
         let mut fanout = Fanout::new(&frames);
+        if emit.volatile {
+            fanout = fanout.volatile();
+        }
         endpoint
             .rooms
             .read()

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use fast_app_engineio::{Fanout, Frame, Session as Transport, Sid};
+use fast_app_engineio::{CloseReason, Fanout, Frame, Session as Transport, Sid};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -34,6 +34,7 @@ use crate::{
     reason::DisconnectReason,
     server::Endpoint,
     session::Session,
+    values::Values,
 };
 
 /// A client in a namespace. A clone is the same socket.
@@ -56,6 +57,7 @@ struct State {
     working: bool,
     hooks: Vec<(RoomName, LeaveHook)>,
     acks: Option<Box<Acks>>,
+    values: Values,
 }
 
 pub(crate) enum Phase {
@@ -102,6 +104,7 @@ impl Socket {
             working: false,
             hooks: Vec::new(),
             acks: None,
+            values: Values::default(),
         };
         Self(Arc::new(Shared {
             sid: Sid::random(),
@@ -182,6 +185,33 @@ impl Socket {
             Ok(Ok(args)) => Ok(args),
             Ok(Err(_)) => Err(SocketError::Disconnected),
             Err(_) => Err(SocketError::AckTimeout),
+        }
+    }
+
+    /// Sends an event if the client has taken what was sent to it before; whether it was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`].
+    pub fn emit_volatile(
+        &self,
+        event: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<bool, SocketError> {
+        if !self.0.transport.is_ready() {
+            return Ok(false);
+        }
+        self.emit(event, value).map(|()| true)
+    }
+
+    /// An event to everybody else in this namespace, on every worker: finish it with [`Broadcast::emit`].
+    pub fn broadcast(&self) -> Broadcast {
+        let emit = Emit::new("", Payload::empty())
+            .in_namespace(self.namespace())
+            .except(self.0.sid.as_str());
+        Broadcast {
+            socket: self.clone(),
+            emit,
         }
     }
 
@@ -278,6 +308,22 @@ impl Socket {
         // First: on hearing it the client may connect again.
         self.0.client.remove(self);
         self.0.transport.send(&frames);
+    }
+
+    /// Ends the client's connection, with all its namespaces.
+    pub fn disconnect_client(&self) {
+        self.0.transport.close(CloseReason::Server);
+    }
+
+    /// Keeps a value for this namespace alone, in place of an earlier one of its type. What belongs to the client in
+    /// every namespace goes into its [`Socket::session`].
+    pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
+        self.0.state.lock().values.insert(value);
+    }
+
+    /// The value of this type that was kept for this namespace.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.state.lock().values.get()
     }
 
     /// Lets `hook` run when the socket leaves `room`, also by disconnecting; the reason is `None` when it just leaves.
@@ -448,6 +494,14 @@ impl Socket {
     async fn work(self) {
         while let Some(work) = self.next_work() {
             match work {
+                Work::Event { id, event } if self.is_concurrent(&event) => {
+                    let socket = self.clone();
+                    tokio::spawn(async move {
+                        socket.handle(id, event).await;
+                        socket.0.client.handled();
+                    });
+                    continue;
+                }
                 Work::Event { id, event } => self.handle(id, event).await,
                 Work::Disconnected(reason) => self.disconnected(reason).await,
             }
@@ -463,6 +517,10 @@ impl Socket {
             state.work = VecDeque::new();
         }
         next
+    }
+
+    fn is_concurrent(&self, event: &Event) -> bool {
+        self.0.endpoint.handlers.concurrent.contains(&event.name)
     }
 
     async fn handle(&self, id: Option<u64>, event: Event) {
@@ -586,6 +644,28 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
+    /// But not to those in this room, or to the socket with this sid.
+    pub fn except(self, name: impl Into<String>) -> Self {
+        self.map(|emit| emit.except(name))
+    }
+
+    /// But not to sockets that have not taken what was sent to them before.
+    pub fn volatile(self) -> Self {
+        self.map(Emit::volatile)
+    }
+
+    /// But only to the sockets of this process.
+    pub fn local(self) -> Self {
+        self.map(Emit::local)
+    }
+
+    fn map(self, change: impl FnOnce(Emit) -> Emit) -> Self {
+        Self {
+            emit: change(self.emit),
+            ..self
+        }
+    }
+
     /// Sends the event.
     ///
     /// # Errors

@@ -156,6 +156,8 @@ fn decode_emit(wire: Wire<'_>) -> Result<Emit, DecodeError> {
         namespace,
         to,
         except,
+        volatile: false,
+        local: false,
     })
 }
 

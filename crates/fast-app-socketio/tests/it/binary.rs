@@ -217,28 +217,60 @@ async fn attachments_that_do_not_come_close_the_connection() {
     expect_silence(&mut bystander).await;
 }
 
-#[tokio::test]
-async fn one_attachment_now_and_then_does_not_keep_a_packet_open() {
+/// A client of a server that gives attachments 400 ms, and emits `tick` every 100 ms.
+async fn ticking() -> RawSocket {
+    let namespace = echo("/").on("tick", async |socket: Socket| {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        tokio::spawn(async move {
+            while socket.emit("tick", &()).is_ok() {
+                ticks.tick().await;
+            }
+        });
+    });
     let builder = SocketIo::builder()
-        .namespace(echo("/"))
-        .heartbeat(Duration::from_millis(80), Duration::from_secs(5))
-        .attachment_timeout(Duration::from_millis(200));
+        .namespace(namespace)
+        .attachment_timeout(Duration::from_millis(400));
     let (_server, addr) = start(builder).await;
     let mut client = echo_client(addr).await;
+    client.send_text(r#"42["tick"]"#).await;
+    client
+}
+
+#[tokio::test]
+async fn one_attachment_now_and_then_does_not_keep_a_packet_open() {
+    let mut client = ticking().await;
     client
         .send_text(r#"4510-1["message-with-ack",{"_placeholder":true,"num":9}]"#)
         .await;
-    // The server's heartbeat is the clock: an attachment with every one of them, which takes four times the limit.
+    // An attachment with every tick: all ten would take a second.
     loop {
         let frame = client.recv().await;
         if frame.opcode == Frame::CLOSE {
             assert_eq!(frame.payload, 1002u16.to_be_bytes());
             return;
         }
-        assert_eq!(frame.payload, b"2");
-        client.send_text("3").await;
+        assert_eq!(frame.payload, br#"42["tick"]"#);
         client.send_binary([1]).await;
     }
+}
+
+#[tokio::test]
+async fn every_packet_has_its_own_time_for_attachments() {
+    let mut client = ticking().await;
+    let packet = r#"451-1["message-with-ack",{"_placeholder":true,"num":0}]"#;
+    client.send_text(packet).await;
+    client.send_binary([1]).await;
+    // Half of the first packet's time later; when that has run out, the second still has some.
+    let mut ticks = 0;
+    while ticks < 3 {
+        match client.recv().await {
+            frame if frame.payload == br#"42["tick"]"# => ticks += 1,
+            frame if frame.opcode == Frame::BINARY => assert_eq!(frame.payload, [1]),
+            frame => assert!(frame.payload.starts_with(b"461-1"), "{frame:?}"),
+        }
+    }
+    client.send_text(packet).await;
+    assert_eq!(client.expect_close().await, Some(1002));
 }
 
 #[tokio::test]

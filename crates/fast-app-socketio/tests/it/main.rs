@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `connect`, `disconnect` | the two ends of a socket's life |
 //! | `events`, `acks`, `binary` | what travels between them |
-//! | `rooms`, `bus` | one event to many sockets, here and on other workers |
+//! | `rooms`, `reach`, `bus` | one event to many sockets, here and on other workers |
 //! | `malformed` | what a client must not send |
 //! | `clients` | the libraries that applications use |
 
@@ -18,6 +18,7 @@ mod connect;
 mod disconnect;
 mod events;
 mod malformed;
+mod reach;
 mod rooms;
 
 use std::{future::pending, net::SocketAddr, sync::Arc};

@@ -68,7 +68,7 @@ pub(crate) fn attach(
 }
 
 /// Reads a packet from the frames that were written for it.
-fn read(frames: &[Frame]) -> Result<Packet, PacketError> {
+pub(crate) fn read(frames: &[Frame]) -> Result<Packet, PacketError> {
     let text = std::str::from_utf8(payload(&frames[0])).expect("the first frame is text");
     let attachments = frames[1..]
         .iter()

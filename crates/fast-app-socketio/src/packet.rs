@@ -207,13 +207,13 @@ impl Partial {
     }
 }
 
-/// At least one digit, then `-`.
+/// At least one digit, then `-`. A packet without attachments is of another type.
 fn take_attachments(rest: &mut &str) -> Result<usize, PacketError> {
     let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
     let count = parse_digits(digits).ok_or(PacketError::Attachments)?;
     *rest = after;
     match usize::try_from(count) {
-        Ok(count) if count <= MAX_ATTACHMENTS => Ok(count),
+        Ok(count @ 1..=MAX_ATTACHMENTS) => Ok(count),
         _ => Err(PacketError::Attachments),
     }
 }
@@ -405,14 +405,17 @@ fn with_attachments(text: Frame, payload: &Payload) -> Vec<Frame> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{Binary, fuzz::read};
 
     fn show(packet: &Packet) -> String {
         let raw = |args: &[Box<RawValue>]| {
             args.iter()
                 .map(|arg| arg.get())
                 .collect::<Vec<_>>()
-                .join(";")
+                .join(",")
         };
         match packet {
             Packet::Connect { namespace, auth } => {
@@ -455,13 +458,12 @@ mod tests {
             ("1", "disconnect /"),
             ("1/admin,", "disconnect /admin"),
             ("2[\"hi\"]", "event / - hi "),
-            ("2[\"hi\",1,{\"a\":[]}]", "event / - hi 1;{\"a\":[]}"),
+            ("2[\"hi\",1,{\"a\":[]}]", "event / - hi 1,{\"a\":[]}"),
             ("2/,0[\"hi\"]", "event / 0 hi "),
             ("2/admin,12[\"hi\",null]", "event /admin 12 hi null"),
             ("20  [ \"hi\" , 1 ] ", "event / 0 hi 1"),
             ("30[]", "ack / 0 "),
-            ("3/a,7[1,\"x\"]", "ack /a 7 1;\"x\""),
-            ("50-[\"hi\"]", "event / - hi "),
+            ("3/a,7[1,\"x\"]", "ack /a 7 1,\"x\""),
             (
                 r#"51-["hi",{"_placeholder":true,"num":0}]"#,
                 r#"1 attachments of event / - hi {"_placeholder":true,"num":0}"#,
@@ -512,6 +514,7 @@ mod tests {
             ("3[]", E::Id),
             ("5[\"x\"]", E::Attachments),
             ("5-[\"x\"]", E::Attachments),
+            ("50-[\"x\"]", E::Attachments),
             ("5+1-[\"x\"]", E::Attachments),
             ("511-[\"x\"]", E::Attachments),
             ("599999999999999999999-[\"x\"]", E::Attachments),
@@ -570,12 +573,31 @@ mod tests {
             text(&event(&Payload::args(&(1, 2)).unwrap())[0]),
             r#"42/a,3["e\"v",1,2]"#
         );
-        let binary = encode_ack(
-            "/",
-            9,
-            &Payload::new(&crate::Binary::from(vec![7])).unwrap(),
-        );
+        let binary = encode_ack("/", 9, &Payload::new(&Binary::from(vec![7])).unwrap());
         assert_eq!(text(&binary[0]), r#"461-9[{"_placeholder":true,"num":0}]"#);
         assert_eq!(binary[1].as_bytes(), b"\x82\x01\x07");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            namespace in "/[a-zé/]{0,9}",
+            id in any::<u64>(),
+            name in "\\PC{0,20}",
+            args in any::<(Option<i64>, String, Vec<f64>)>(),
+            bytes in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..4),
+        ) {
+            let sent: Vec<_> = bytes.into_iter().map(Binary::from).collect();
+            let sent = Payload::args(&(args, sent)).unwrap();
+            let want = sent.json().to_owned();
+            let packet = read(&encode_event(&namespace, Some(id), &name, &sent)).unwrap();
+            prop_assert_eq!(show(&packet), format!("event {namespace} {id} {name} {want}"));
+            let Packet::Event { event, .. } = packet else { unreachable!() };
+            prop_assert_eq!(&event.attachments, sent.attachments());
+            let packet = read(&encode_ack(&namespace, id, &sent)).unwrap();
+            prop_assert_eq!(show(&packet), format!("ack {namespace} {id} {want}"));
+            let Packet::Ack { attachments, .. } = packet else { unreachable!() };
+            prop_assert_eq!(&attachments, sent.attachments());
+        }
     }
 }

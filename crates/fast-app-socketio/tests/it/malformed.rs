@@ -101,6 +101,8 @@ fn after_connect() -> Vec<Case> {
             &[r#"4599999999999999999999-["x"]"#],
         ),
         case("eleven attachments of an ack", &["4611-1[]"]),
+        case("a binary event without attachments", &[r#"450-["x"]"#]),
+        case("a binary ack without attachments", &["460-1[]"]),
         case("no number of attachments", &[r#"45["x"]"#]),
         case("an empty number of attachments", &[r#"45-["x"]"#]),
         case("attachments below zero", &[r#"45-1-["x"]"#]),
@@ -113,7 +115,7 @@ fn after_connect() -> Vec<Case> {
         case("a binary event without data", &["451-"]),
         case(
             "a placeholder without an attachment",
-            &[r#"450-["x",{"_placeholder":true,"num":0}]"#],
+            &[r#"451-["x",{"_placeholder":true,"num":1}]"#],
         ),
         case(
             "a placeholder without a num",
@@ -305,8 +307,6 @@ async fn what_is_only_unusual_is_allowed() {
         r#"42["x","\ud800"]"#,
         r#"42["x",1e400,1180591620717411303424]"#,
         r#"42["x",{"_placeholder":true,"num":7}]"#,
-        r#"450-["x"]"#,
-        r#"450-1["x"]"#,
         &format!(r#"42["x",{deep}]"#),
         &format!(r#"42["x",{{{}}}]"#, pairs.join(",")),
         &format!(r#"42["x","{}"]"#, r"\\".repeat(400_000)),

@@ -25,6 +25,8 @@ mod manager;
 mod name;
 mod namespace;
 mod packet;
+#[cfg(test)]
+mod parser_comparison;
 mod payload;
 mod reason;
 mod rooms;

@@ -38,6 +38,13 @@ impl Output {
         output
     }
 
+    /// Waits until the pipe has ended, and with it the task that collects.
+    pub(crate) async fn complete(&self) {
+        while Arc::strong_count(&self.0) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) fn push(&self, line: &str) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         text.push_str(line);

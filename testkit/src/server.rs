@@ -66,6 +66,7 @@ impl Server {
         let Some(url) = found else {
             // Its last words may still be in the pipe; they say more than any message from here.
             let ended = timeout(Duration::from_secs(1), child.wait()).await;
+            let _ = timeout(Duration::from_secs(1), stderr.complete()).await;
             panic!(
                 "no line with http:// from {program} ({ended:?})\nstdout:\n{}\nstderr:\n{}",
                 stdout.text(),

@@ -1,6 +1,6 @@
 //! One event to many sockets.
 
-use crate::payload::Payload;
+use crate::{bus::OnOutage, extract::Args, payload::Payload};
 
 /// An event and who is to get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Emit {
     pub volatile: bool,
     /// Only the sockets of this process get it.
     pub local: bool,
+    /// What becomes of it when other workers cannot be told.
+    pub on_outage: OnOutage,
 }
 
 /// Who gets an event, within its namespace.
@@ -38,8 +40,23 @@ pub enum Recipients {
 pub struct Delivery {
     /// How many sockets of this process it was queued for.
     pub local: usize,
-    /// How many listeners the bus says there were, this process included; `None` where the bus does not tell.
+    /// How many listeners the bus says there were, this process included; `None` where the bus does not tell or was not
+    /// told.
     pub workers: Option<usize>,
+    /// The bus is away: other workers are told when it is back.
+    pub spooled: bool,
+    /// The bus is away: other workers are not told, which was logged.
+    pub lost: bool,
+}
+
+/// What clients answered to an event, from [`Manager::emit_with_acks`](crate::Manager::emit_with_acks).
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Answers {
+    /// What became of the event.
+    pub delivery: Delivery,
+    /// The arguments of each acknowledgement, in the order in which they came. Whose they are the bus does not tell.
+    pub args: Vec<Args>,
 }
 
 impl Emit {
@@ -54,6 +71,7 @@ impl Emit {
             except: Vec::new(),
             volatile: false,
             local: false,
+            on_outage: OnOutage::Raise,
         }
     }
 
@@ -86,6 +104,11 @@ impl Emit {
             volatile: true,
             ..self
         }
+    }
+
+    /// The same event, with this to happen when other workers cannot be told.
+    pub fn on_outage(self, on_outage: OnOutage) -> Self {
+        Self { on_outage, ..self }
     }
 
     /// The same event, but only to the sockets of this process.

@@ -59,6 +59,14 @@ pub enum EmitError {
     /// The event's name may not be emitted.
     #[error("event name {0} is reserved by the protocol")]
     ReservedEvent(String),
+    /// The payload is larger than a manager sends. Nothing was sent.
+    #[error("payload of {bytes} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// Its size: the JSON, and the attachments as Base64.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Clients of this process got the event; other workers did not.
     #[error(transparent)]
     Bus(#[from] BusError),

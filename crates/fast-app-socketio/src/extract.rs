@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 
-use crate::{binary::with_attachments, error::HandlerError, packet::Event};
+use crate::{binary::with_attachments, error::HandlerError, packet::Event, payload::Payload};
 
 /// The arguments of an event, as they came.
 #[derive(Debug, Default)]
@@ -29,6 +29,12 @@ impl Args {
             values: values.into(),
             attachments,
         }
+    }
+
+    /// The arguments of a payload.
+    pub(crate) fn of_payload(payload: &Payload) -> Result<Self, serde_json::Error> {
+        let values: Vec<_> = serde_json::from_str(&format!("[{}]", payload.json()))?;
+        Ok(Self::of_ack(values, payload.attachments().to_vec()))
     }
 
     /// How many arguments are left.

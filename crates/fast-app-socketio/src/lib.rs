@@ -2,16 +2,17 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `packet`, `payload` | the bytes of a packet, pure |
+//! | `packet`, `payload`, `json` | the bytes of a packet, pure |
 //! | `rooms` | who is in which room, pure |
 //! | `namespace`, `handler`, `extract` | what an application declares |
 //! | `client`, `socket`, `session` | one connection, its sockets, its values |
 //! | `server` | [`SocketIo`]: all of it together, as a tower layer |
-//! | `emit`, `manager` | one event to many sockets, here and on every other worker |
+//! | `emit`, `manager`, `answers` | one event to many sockets, here and on every other worker |
 //! | [`bus`] | how workers talk: in memory, or Redis as python-socketio does |
 
 pub mod bus;
 
+mod answers;
 mod binary;
 mod client;
 mod emit;
@@ -21,6 +22,7 @@ mod extract;
 #[doc(hidden)]
 pub mod fuzz;
 mod handler;
+mod json;
 mod manager;
 mod name;
 mod namespace;
@@ -35,14 +37,16 @@ mod session;
 mod socket;
 mod values;
 
+pub use answers::Collecting;
 pub use binary::Binary;
-pub use emit::{Delivery, Emit, Recipients};
+pub use emit::{Answers, Delivery, Emit, Recipients};
 pub use error::{ConnectionRefused, EmitError, HandlerError, SocketError, SocketIoError};
 pub use extract::{Args, Auth, Data, EventName, FromArgs};
 pub use fast_app_engineio::{Config, Origins, Sid, serve, websocket_echo};
 pub use handler::{
     Ack, ConnectHandler, DisconnectHandler, EventHandler, IntoAck, IntoConnect, Reply,
 };
+pub use json::to_json;
 pub use manager::Manager;
 pub use name::{InvalidRoomName, RESERVED_EVENTS, RoomName, is_reserved_event};
 pub use namespace::Namespace;

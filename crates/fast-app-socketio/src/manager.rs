@@ -1,17 +1,29 @@
 //! Where events are emitted.
 
 use std::{
+    error::Error as _,
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Once, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 
 use crate::{
-    bus::{self, Bus, BusError, Envelope, HostId, MemoryBus, Message},
-    emit::{Delivery, Emit},
+    answers::{Collecting, Waiting},
+    bus::{
+        self, Bus, BusError, BusStats, Callback, Envelope, HostId, Listener, MemoryBus, Message,
+        OnOutage, Published,
+    },
+    emit::{Answers, Delivery, Emit, Recipients},
     error::EmitError,
     name::is_reserved_event,
+    payload::Payload,
     server::Server,
 };
 
@@ -34,6 +46,10 @@ struct Shared {
     bus: Arc<dyn Bus>,
     host: HostId,
     server: Mutex<Weak<Server>>,
+    listening: Once,
+    max_payload: AtomicUsize,
+    /// Events whose acknowledgements are being collected.
+    waiting: Waiting,
 }
 
 /// The manager of this process, for code that has no other at hand.
@@ -46,6 +62,9 @@ impl Manager {
             bus,
             host: HostId::random(),
             server: Mutex::new(Weak::new()),
+            listening: Once::new(),
+            max_payload: AtomicUsize::new(1 << 20),
+            waiting: Waiting::default(),
         }))
     }
 
@@ -70,6 +89,13 @@ impl Manager {
         bus::from_env().map(Self::new)
     }
 
+    /// The largest payload that is emitted to other workers, in bytes: its JSON, and its attachments as Base64. Default
+    /// 1 MiB. Redis gives up every subscriber that is 32 MB behind.
+    pub fn max_payload(self, bytes: usize) -> Self {
+        self.0.max_payload.store(bytes, Ordering::Relaxed);
+        self
+    }
+
     /// The manager of the process's first server; without one, a manager from the environment.
     ///
     /// # Errors
@@ -89,26 +115,110 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// [`EmitError::Bus`] when other workers could not be told; clients of this process have got it all the same.
+    /// [`EmitError::TooLarge`] when nothing was sent; [`EmitError::Bus`] when other workers could not be told, clients of
+    /// this process have got it all the same.
     pub async fn emit(&self, emit: Emit) -> Result<Delivery, EmitError> {
-        if is_reserved_event(&emit.event) {
-            return Err(EmitError::ReservedEvent(emit.event));
-        }
+        self.check(&emit)?;
         if emit.to.is_nobody() {
             return Ok(Delivery::default());
         }
+        let callback = None;
         if emit.local {
-            let server = self.0.server.lock().upgrade();
-            let local = match server {
-                Some(server) => server.deliver(&emit).await,
-                None => 0,
-            };
+            let local = self.apply(&Message::Emit { emit, callback }).await;
             return Ok(Delivery {
                 local,
-                workers: None,
+                ..Delivery::default()
             });
         }
-        Ok(self.send(Message::Emit(emit)).await?)
+        let on_outage = emit.on_outage;
+        Ok(self
+            .send(Message::Emit { emit, callback }, on_outage)
+            .await?)
+    }
+
+    /// Emits an event and collects what clients answer to it, on every worker, for as long as `timeout`; shorter when
+    /// nobody else can answer, because only this process has heard of the event and all of its clients have answered.
+    ///
+    /// A process without a server can do it too. Of a worker with python-socketio only the first answer to an event is
+    /// heard.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::emit`], and [`BusError::Deaf`] when the bus cannot be heard within `timeout`: nothing was emitted
+    /// then.
+    pub async fn emit_with_acks(
+        &self,
+        emit: Emit,
+        timeout: Duration,
+    ) -> Result<Answers, EmitError> {
+        let deadline = tokio::time::Instant::now() + timeout;
+        let (delivery, collecting) = self.emit_collecting(emit, deadline).await?;
+        let args = collecting.collect(deadline).await;
+        Ok(Answers { delivery, args })
+    }
+
+    /// The first half of [`Manager::emit_with_acks`]: emits, and returns who collects the answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::emit_with_acks`].
+    pub async fn emit_collecting(
+        &self,
+        emit: Emit,
+        deadline: tokio::time::Instant,
+    ) -> Result<(Delivery, Collecting), EmitError> {
+        self.check(&emit)?;
+        if emit.to.is_nobody() {
+            return Ok((Delivery::default(), Collecting::nobody()));
+        }
+        if !emit.local {
+            self.hear(deadline).await?;
+        }
+        let room = match &emit.to {
+            Recipients::Rooms(rooms) => rooms.first().map_or("", |room| &**room),
+            Recipients::Everybody => "",
+        };
+        let mut collecting = self.0.waiting.add(room, &emit.namespace);
+        let (local, on_outage) = (emit.local, emit.on_outage);
+        let message = Message::Emit {
+            callback: Some(collecting.callback().clone()),
+            emit,
+        };
+        let delivery = match local {
+            true => Delivery {
+                local: self.apply(&message).await,
+                ..Delivery::default()
+            },
+            false => self.send(message, on_outage).await?,
+        };
+        if local || delivery.workers == Some(1) {
+            collecting.expect(delivery.local);
+        }
+        Ok((delivery, collecting))
+    }
+
+    fn check(&self, emit: &Emit) -> Result<(), EmitError> {
+        if is_reserved_event(&emit.event) {
+            return Err(EmitError::ReservedEvent(emit.event.clone()));
+        }
+        let bytes = emit.payload.len_on_bus();
+        let limit = self.0.max_payload.load(Ordering::Relaxed);
+        match bytes > limit && !emit.local {
+            true => Err(EmitError::TooLarge { bytes, limit }),
+            false => Ok(()),
+        }
+    }
+
+    /// Listens, and waits until something can be heard.
+    async fn hear(&self, deadline: tokio::time::Instant) -> Result<(), BusError> {
+        self.listen();
+        let mut poll = tokio::time::interval(Duration::from_millis(5));
+        while !self.is_listening() {
+            if poll.tick().await >= deadline {
+                return Err(BusError::Deaf);
+            }
+        }
+        Ok(())
     }
 
     /// Disconnects a socket from its namespace, wherever it is.
@@ -121,7 +231,7 @@ impl Manager {
             sid: sid.to_owned(),
             namespace: namespace.to_owned(),
         };
-        self.send(message).await.map(drop)
+        self.send(message, OnOutage::Raise).await.map(drop)
     }
 
     /// Puts a socket into a room, wherever it is.
@@ -131,13 +241,12 @@ impl Manager {
     /// When other workers could not be told.
     pub async fn enter_room(&self, namespace: &str, sid: &str, room: &str) -> Result<(), BusError> {
         let (sid, room, namespace) = (sid.to_owned(), room.to_owned(), namespace.to_owned());
-        self.send(Message::EnterRoom {
+        let message = Message::EnterRoom {
             sid,
             room,
             namespace,
-        })
-        .await
-        .map(drop)
+        };
+        self.send(message, OnOutage::Raise).await.map(drop)
     }
 
     /// Takes a socket out of a room, wherever it is.
@@ -147,13 +256,12 @@ impl Manager {
     /// When other workers could not be told.
     pub async fn leave_room(&self, namespace: &str, sid: &str, room: &str) -> Result<(), BusError> {
         let (sid, room, namespace) = (sid.to_owned(), room.to_owned(), namespace.to_owned());
-        self.send(Message::LeaveRoom {
+        let message = Message::LeaveRoom {
             sid,
             room,
             namespace,
-        })
-        .await
-        .map(drop)
+        };
+        self.send(message, OnOutage::Raise).await.map(drop)
     }
 
     /// Takes every socket out of a room.
@@ -166,12 +274,17 @@ impl Manager {
             room: room.to_owned(),
             namespace: namespace.to_owned(),
         };
-        self.send(message).await.map(drop)
+        self.send(message, OnOutage::Raise).await.map(drop)
     }
 
     /// Whether this manager hears the other workers right now.
     pub fn is_listening(&self) -> bool {
-        self.0.bus.is_listening()
+        self.stats().listening
+    }
+
+    /// How the bus fares.
+    pub fn stats(&self) -> BusStats {
+        self.0.bus.stats()
     }
 
     /// A manager whose server is the only one.
@@ -179,15 +292,10 @@ impl Manager {
         Self::new(Arc::new(MemoryBus::private()))
     }
 
-    pub(crate) fn host(&self) -> &HostId {
-        &self.0.host
-    }
-
     /// Lets `server` hear what other managers send, and deliver what this one emits.
     pub(crate) fn attach(&self, server: &Arc<Server>) {
         *self.0.server.lock() = Arc::downgrade(server);
-        let listener: Weak<Server> = Arc::downgrade(server);
-        self.0.bus.listen(listener);
+        self.listen();
     }
 
     /// Becomes the manager of the process, if it is the first.
@@ -195,18 +303,90 @@ impl Manager {
         let _ = OF_PROCESS.set(self);
     }
 
-    async fn send(&self, message: Message) -> Result<Delivery, BusError> {
-        let server = self.0.server.lock().upgrade();
-        let local = match server {
-            Some(server) => server.apply(&message).await,
-            None => 0,
-        };
+    /// A client of this process has acknowledged an event of `host`.
+    pub(crate) fn answered(&self, host: &HostId, callback: &Callback, answer: Payload) {
+        if *host == self.0.host {
+            self.0.waiting.answered(callback, &answer);
+            return;
+        }
+        let (manager, envelope) = (
+            self.clone(),
+            Envelope {
+                host: host.clone(),
+                message: Message::Callback {
+                    callback: callback.clone(),
+                    answer,
+                },
+            },
+        );
+        tokio::spawn(async move {
+            if let Err(error) = manager.0.bus.publish(&envelope, OnOutage::Raise).await {
+                tracing::warn!(%error, "an acknowledgement did not reach the worker that waits for it");
+            }
+        });
+    }
+
+    fn listen(&self) {
+        self.0.listening.call_once(|| {
+            let listener: Weak<Shared> = Arc::downgrade(&self.0);
+            self.0.bus.listen(listener);
+        });
+    }
+
+    /// Does in this process what a message asks for.
+    async fn apply(&self, message: &Message) -> usize {
+        self.0.apply(&self.0.host, message).await
+    }
+
+    async fn send(&self, message: Message, on_outage: OnOutage) -> Result<Delivery, BusError> {
+        let local = self.apply(&message).await;
         let envelope = Envelope {
             host: self.0.host.clone(),
             message,
         };
-        let workers = self.0.bus.publish(&envelope).await?;
-        Ok(Delivery { local, workers })
+        let mut delivery = Delivery {
+            local,
+            ..Delivery::default()
+        };
+        match self.0.bus.publish(&envelope, on_outage).await {
+            Ok(Published::Heard(workers)) => delivery.workers = workers,
+            Ok(Published::Spooled) => delivery.spooled = true,
+            Err(error) if on_outage == OnOutage::Log => {
+                tracing::error!(%error, cause = error.source().map(tracing::field::display), "an event did not reach the other workers");
+                delivery.lost = true;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(delivery)
+    }
+}
+
+impl Shared {
+    async fn apply(&self, host: &HostId, message: &Message) -> usize {
+        let server = self.server.lock().upgrade();
+        match server {
+            Some(server) => server.apply(host, message).await,
+            None => 0,
+        }
+    }
+}
+
+impl Listener for Shared {
+    fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let own = envelope.host == self.host;
+            match &envelope.message {
+                Message::Callback { callback, answer } if own => {
+                    self.waiting.answered(callback, answer);
+                }
+                // What is our own was done before it was published.
+                Message::Callback { .. } => {}
+                _ if own => {}
+                message => {
+                    self.apply(&envelope.host, message).await;
+                }
+            }
+        })
     }
 }
 

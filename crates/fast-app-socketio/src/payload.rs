@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{binary::with_attachments, extract::Args};
+use crate::{binary::with_attachments, extract::Args, json::to_json};
 
 /// The arguments of an event as JSON text, with the attachments they refer to. A clone shares both.
 ///
@@ -21,8 +21,32 @@ pub struct Payload {
 
 /// A value that cannot be an event's payload.
 #[derive(Debug, thiserror::Error)]
-#[error("payload cannot be serialised")]
-pub struct PayloadError(#[from] serde_json::Error);
+#[error("{}", self.describe())]
+pub struct PayloadError {
+    /// Where in the value, `members[1].score`; empty when it is the value itself.
+    pub path: String,
+    /// Why.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+impl PayloadError {
+    fn describe(&self) -> String {
+        match self.path.as_str() {
+            "" => "payload cannot be serialised".to_owned(),
+            path => format!("field {path} of the payload cannot be serialised"),
+        }
+    }
+}
+
+impl From<serde_json::Error> for PayloadError {
+    fn from(source: serde_json::Error) -> Self {
+        Self {
+            path: String::new(),
+            source,
+        }
+    }
+}
 
 impl Payload {
     /// No arguments.
@@ -34,9 +58,9 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// When the value's `Serialize` fails.
+    /// When the value's `Serialize` fails, or it holds a float that is no number.
     pub fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, PayloadError> {
-        let (json, attachments) = with_attachments(Vec::new(), || serde_json::to_string(value));
+        let (json, attachments) = with_attachments(Vec::new(), || to_json(value));
         Ok(Self::from_json(&json?, attachments))
     }
 
@@ -51,9 +75,9 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// When the value's `Serialize` fails or it is no list.
+    /// When the value's `Serialize` fails, it holds a float that is no number, or it is no list.
     pub fn args(values: &(impl Serialize + ?Sized)) -> Result<Self, PayloadError> {
-        let (json, attachments) = with_attachments(Vec::new(), || serde_json::to_string(values));
+        let (json, attachments) = with_attachments(Vec::new(), || to_json(values));
         let json = json?;
         let inner = json
             .strip_prefix('[')
@@ -72,6 +96,11 @@ impl Payload {
     /// Arguments as they came from another program, separated by commas.
     pub(crate) fn from_json(args: &str, attachments: Vec<Bytes>) -> Self {
         let args = if args.trim() == "null" { "" } else { args };
+        Self::of_args(args, attachments)
+    }
+
+    /// Arguments separated by commas, of which a single `null` is one.
+    pub(crate) fn of_args(args: &str, attachments: Vec<Bytes>) -> Self {
         Self {
             args: args.into(),
             attachments: attachments.into(),
@@ -83,6 +112,12 @@ impl Payload {
         &self.args
     }
 
+    /// The bytes it takes on a bus: the JSON, and the attachments as Base64.
+    pub(crate) fn len_on_bus(&self) -> usize {
+        let encoded = |bytes: &Bytes| bytes.len().div_ceil(3) * 4;
+        self.args.len() + self.attachments.iter().map(encoded).sum::<usize>()
+    }
+
     /// The attachments, in the order of their numbers.
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
@@ -92,11 +127,8 @@ impl Payload {
 impl From<Args> for Payload {
     fn from(args: Args) -> Self {
         let json: Vec<&str> = args.iter().map(RawValue::get).collect();
-        // Not `from_json`: whoever sent one `null` gets one back.
-        Self {
-            args: json.join(",").into(),
-            attachments: args.attachments().into(),
-        }
+        // Whoever sent one `null` gets one back.
+        Self::of_args(&json.join(","), args.attachments().to_vec())
     }
 }
 

@@ -1,6 +1,14 @@
 //! All of it together.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use fast_app_engineio::{
     Config, Connection, Engine, EngineIoLayer, Fanout, Handler, Origins, Session as Transport, Sid,
@@ -9,7 +17,7 @@ use http::request::Parts;
 use parking_lot::RwLock;
 
 use crate::{
-    bus::{Envelope, Listener, Message},
+    bus::{Callback, HostId, Message},
     client::{Client, Receiver},
     emit::{Delivery, Emit, Recipients},
     error::{EmitError, SocketIoError},
@@ -18,7 +26,7 @@ use crate::{
     namespace::Namespace,
     packet,
     rooms::Rooms,
-    socket::Socket,
+    socket::{Socket, WeakSocket},
     values::Values,
 };
 
@@ -56,6 +64,7 @@ pub(crate) struct Limits {
     pub(crate) rooms: usize,
     pub(crate) backlog: usize,
     pub(crate) acks: usize,
+    pub(crate) ack_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -67,6 +76,7 @@ impl Default for Limits {
             rooms: 512,
             backlog: 64,
             acks: 1_024,
+            ack_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -78,7 +88,20 @@ pub(crate) struct Server {
     state: Values,
     limits: Limits,
     max_payload: usize,
+    /// Numbers of events to many whose acknowledgements are wanted.
+    ack_ids: AtomicU64,
 }
+
+/// What acknowledgements of an event are for: they go to the manager that emitted it.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    pub(crate) host: HostId,
+    pub(crate) callback: Callback,
+}
+
+/// The numbers are the same for all recipients, so that one packet serves them all, and differ from those that a socket
+/// gives to its own events. They fit into 31 bits, because some clients read no more.
+const FIRST_ACK_ID: u64 = 1 << 30;
 
 /// A namespace that is served: its handlers and who is in it.
 pub(crate) struct Endpoint {
@@ -218,6 +241,19 @@ impl SocketIoBuilder {
         self
     }
 
+    /// How many events of the server may wait for one client's acknowledgement. Default 1,024.
+    pub fn max_acks(mut self, count: usize) -> Self {
+        self.limits.acks = count;
+        self
+    }
+
+    /// How long a client may take to acknowledge: what [`Socket::emit_with_ack`](crate::Socket::emit_with_ack) waits, and
+    /// after what time answers to an event of another worker are ignored. Default 60 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.ack_timeout = timeout;
+        self
+    }
+
     /// Builds the server and starts to listen to other workers. The first server of a process makes its manager the
     /// one that [`Manager::of_process`] returns.
     ///
@@ -248,6 +284,7 @@ impl SocketIoBuilder {
             state: self.state,
             limits: self.limits,
             max_payload: self.config.max_payload,
+            ack_ids: AtomicU64::new(0),
         });
         server.manager.attach(&server);
         server.manager.clone().adopt();
@@ -308,6 +345,43 @@ impl Server {
         fanout.finish().await
     }
 
+    /// The same for an event whose acknowledgements are wanted. A socket for which too many wait already gets the event
+    /// without a number.
+    async fn deliver_with_acks(&self, emit: &Emit, answering: Answering) -> usize {
+        let Some(endpoint) = self.endpoints.get(&emit.namespace) else {
+            return 0;
+        };
+        let mut sockets = Vec::new();
+        endpoint
+            .rooms
+            .read()
+            .visit(&emit.to, &emit.except, |socket| {
+                sockets.push(socket.clone())
+            });
+        if sockets.is_empty() {
+            return 0;
+        }
+        let id = FIRST_ACK_ID + self.ack_ids.fetch_add(1, Ordering::Relaxed) % FIRST_ACK_ID;
+        let answering = Arc::new(answering);
+        let (asked, rest): (Vec<_>, Vec<_>) = sockets
+            .into_iter()
+            .partition(|socket| socket.expect_answer(id, &answering));
+        forget_answers(&asked, id, self.limits.ack_timeout);
+        let mut delivered = 0;
+        for (id, sockets) in [(Some(id), asked), (None, rest)] {
+            let frames = packet::encode_event(&emit.namespace, id, &emit.event, &emit.payload);
+            let mut fanout = Fanout::new(&frames);
+            if emit.volatile {
+                fanout = fanout.volatile();
+            }
+            sockets
+                .iter()
+                .for_each(|socket| fanout.push(socket.transport()));
+            delivered += fanout.finish().await;
+        }
+        delivered
+    }
+
     fn with_socket(&self, namespace: &str, sid: &str, action: impl FnOnce(&Socket)) {
         let socket = Sid::parse(sid).and_then(|sid| {
             self.endpoints
@@ -323,9 +397,17 @@ impl Server {
     }
 
     /// Does here what was asked for, wherever it was asked.
-    pub(crate) async fn apply(&self, message: &Message) -> usize {
+    pub(crate) async fn apply(&self, host: &HostId, message: &Message) -> usize {
         match message {
-            Message::Emit(emit) => return self.deliver(emit).await,
+            Message::Emit { emit, callback } => {
+                let Some(callback) = callback.clone() else {
+                    return self.deliver(emit).await;
+                };
+                let host = host.clone();
+                let answering = Answering { host, callback };
+                return self.deliver_with_acks(emit, answering).await;
+            }
+            Message::Callback { .. } => {}
             Message::Disconnect { sid, namespace } => {
                 self.with_socket(namespace, sid, Socket::disconnect)
             }
@@ -362,20 +444,21 @@ impl Server {
     }
 }
 
+/// Stops waiting for answers after a time.
+fn forget_answers(sockets: &[Socket], id: u64, timeout: Duration) {
+    let sockets: Vec<WeakSocket> = sockets.iter().map(Socket::downgrade).collect();
+    tokio::spawn(async move {
+        tokio::time::sleep(timeout).await;
+        for socket in sockets.iter().filter_map(WeakSocket::upgrade) {
+            socket.forget_ack(id);
+        }
+    });
+}
+
 /// Runs what was to happen when a socket leaves a room, which it has.
 fn forget_room(socket: Socket, room: &str) {
     if let Ok(room) = RoomName::new(room) {
         tokio::spawn(async move { socket.left(&room).await });
-    }
-}
-
-impl Listener for Server {
-    fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            if envelope.host != *self.manager.host() {
-                self.apply(&envelope.message).await;
-            }
-        })
     }
 }
 

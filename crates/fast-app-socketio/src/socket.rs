@@ -12,7 +12,7 @@ use std::{
     iter, mem,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -32,7 +32,7 @@ use crate::{
     packet::{self, Event},
     payload::Payload,
     reason::DisconnectReason,
-    server::Endpoint,
+    server::{Answering, Endpoint},
     session::Session,
     values::Values,
 };
@@ -79,7 +79,15 @@ enum Work {
 #[derive(Default)]
 struct Acks {
     last_id: u64,
-    waiting: HashMap<u64, oneshot::Sender<Args>>,
+    waiting: HashMap<u64, Asker>,
+}
+
+/// Who waits for an acknowledgement.
+enum Asker {
+    /// A caller in this process.
+    Call(oneshot::Sender<Args>),
+    /// A manager, maybe of another worker, that emitted the event to many.
+    Manager(Arc<Answering>),
 }
 
 /// What is to happen when a socket leaves a room.
@@ -186,6 +194,21 @@ impl Socket {
             Ok(Err(_)) => Err(SocketError::Disconnected),
             Err(_) => Err(SocketError::AckTimeout),
         }
+    }
+
+    /// [`Socket::call`] with the server's own limit of time
+    /// ([`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout), 60 s by default).
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::call`].
+    pub async fn emit_with_ack(
+        &self,
+        event: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<Args, SocketError> {
+        let timeout = self.0.client.server().limits().ack_timeout;
+        self.call(event, value, timeout).await
     }
 
     /// Sends an event if the client has taken what was sent to it before; whether it was sent.
@@ -461,8 +484,17 @@ impl Socket {
             .acks
             .as_mut()
             .and_then(|acks| acks.waiting.remove(&id));
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(args);
+        match waiting {
+            None => {}
+            Some(Asker::Call(caller)) => drop(caller.send(args)),
+            Some(Asker::Manager(_)) if !args.attachments().is_empty() => {
+                tracing::warn!(sid = ?self.0.sid, "an acknowledgement with bytes cannot be sent to the manager that waits for it");
+            }
+            Some(Asker::Manager(answering)) => {
+                let Answering { host, callback } = &*answering;
+                let manager = self.0.client.server().manager();
+                manager.answered(host, callback, Payload::from(args));
+            }
         }
     }
 
@@ -578,17 +610,50 @@ impl Socket {
 
     fn expect_ack(&self) -> Result<(u64, oneshot::Receiver<Args>), SocketError> {
         let mut state = self.0.state.lock();
+        let acks = self.acks(&mut state)?;
+        acks.last_id += 1;
+        let (answer, answered) = oneshot::channel();
+        acks.waiting.insert(acks.last_id, Asker::Call(answer));
+        Ok((acks.last_id, answered))
+    }
+
+    /// Whether an answer to the event with this number will be taken.
+    pub(crate) fn expect_answer(&self, id: u64, answering: &Arc<Answering>) -> bool {
+        let mut state = self.0.state.lock();
+        self.acks(&mut state).is_ok_and(|acks| {
+            acks.waiting.insert(id, Asker::Manager(answering.clone()));
+            true
+        })
+    }
+
+    fn acks<'a>(&self, state: &'a mut State) -> Result<&'a mut Acks, SocketError> {
         if matches!(state.phase, Phase::Closed(_)) {
             return Err(SocketError::Disconnected);
         }
         let acks = state.acks.get_or_insert_default();
-        if acks.waiting.len() >= self.0.client.server().limits().acks {
-            return Err(SocketError::TooManyAcks);
+        match acks.waiting.len() < self.0.client.server().limits().acks {
+            true => Ok(acks),
+            false => Err(SocketError::TooManyAcks),
         }
-        acks.last_id += 1;
-        let (answer, answered) = oneshot::channel();
-        acks.waiting.insert(acks.last_id, answer);
-        Ok((acks.last_id, answered))
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        if let Some(acks) = &mut self.0.state.lock().acks {
+            acks.waiting.remove(&id);
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSocket {
+        WeakSocket(Arc::downgrade(&self.0))
+    }
+}
+
+/// A socket that may be gone.
+pub(crate) struct WeakSocket(Weak<Shared>);
+
+impl WeakSocket {
+    pub(crate) fn upgrade(&self) -> Option<Socket> {
+        self.0.upgrade().map(Socket)
     }
 }
 
@@ -630,9 +695,7 @@ struct ForgetAck<'a> {
 
 impl Drop for ForgetAck<'_> {
     fn drop(&mut self) {
-        if let Some(acks) = &mut self.socket.0.state.lock().acks {
-            acks.waiting.remove(&self.id);
-        }
+        self.socket.forget_ack(self.id);
     }
 }
 

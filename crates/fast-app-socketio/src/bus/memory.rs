@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{BoxFuture, Bus, BusError, Envelope, Listener};
+use super::{BoxFuture, Bus, BusError, BusStats, Envelope, Listener, OnOutage, Published};
 
 /// Carries messages between the managers of one process: for a single worker, and for tests.
 #[derive(Clone)]
@@ -45,7 +45,8 @@ impl Bus for MemoryBus {
     fn publish<'a>(
         &'a self,
         envelope: &'a Envelope,
-    ) -> BoxFuture<'a, Result<Option<usize>, BusError>> {
+        _on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
         Box::pin(async move {
             let listeners: Vec<_> = {
                 let mut listeners = self.0.listeners.lock();
@@ -55,7 +56,7 @@ impl Bus for MemoryBus {
             for listener in &listeners {
                 listener.receive(envelope.clone()).await;
             }
-            Ok(Some(listeners.len()))
+            Ok(Published::Heard(Some(listeners.len())))
         })
     }
 
@@ -63,8 +64,11 @@ impl Bus for MemoryBus {
         self.0.listeners.lock().push(listener);
     }
 
-    fn is_listening(&self) -> bool {
-        true
+    fn stats(&self) -> BusStats {
+        BusStats {
+            listening: true,
+            ..BusStats::default()
+        }
     }
 }
 

@@ -18,31 +18,77 @@ use std::{
 
 pub use memory::MemoryBus;
 #[cfg(feature = "redis")]
-pub use redis::RedisBus;
+pub use redis::{Profile, RedisBus, RedisBusBuilder};
 
-use crate::emit::Emit;
+use crate::{emit::Emit, payload::Payload};
 
-/// The variable that chooses the bus.
-const VARIABLE: &str = "REDIS_SOCKETIO_URL";
+/// The variables that choose the bus.
+const URL: &str = "REDIS_SOCKETIO_URL";
+#[cfg(feature = "redis")]
+const CHANNEL: &str = "REDIS_SOCKETIO_CHANNEL";
+#[cfg(feature = "redis")]
+const PROFILE: &str = "REDIS_SOCKETIO_PROFILE";
 const DEFAULT_URL: &str = "redis://localhost:6379/14";
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Carries messages between managers.
 pub trait Bus: fmt::Debug + Send + Sync + 'static {
-    /// Sends a message to every listener, and returns how many there were, where the bus can tell.
+    /// Sends a message to every listener. `on_outage` says what becomes of it when the bus cannot be reached.
     ///
-    /// Messages of one caller arrive in order, at most once.
+    /// Messages of one caller arrive in order, at most once; one that was spooled may arrive twice, when the bus was lost
+    /// while it was sent. A caller that is dropped may have sent it.
     fn publish<'a>(
         &'a self,
         envelope: &'a Envelope,
-    ) -> BoxFuture<'a, Result<Option<usize>, BusError>>;
+        on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>>;
 
     /// Passes messages to `listener` from now on, until it is dropped. A bus that cannot be reached keeps trying.
     fn listen(&self, listener: Weak<dyn Listener>);
 
+    /// How the bus fares.
+    fn stats(&self) -> BusStats;
+}
+
+/// What becomes of an event when the bus cannot be reached. Clients of this process get it in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// The caller gets the error.
+    #[default]
+    Raise,
+    /// The error is logged and the caller told of success, as with python-socketio.
+    Log,
+    /// It is kept, in order and up to a limit in bytes, and sent when the bus is back. Beyond the limit the caller gets
+    /// an error.
+    Spool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Published {
+    /// It was sent to so many listeners, where the bus can tell.
+    Heard(Option<usize>),
+    /// It will be sent when the bus is back.
+    Spooled,
+}
+
+/// How a bus fares. Counters begin at 0 with the bus and only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BusStats {
     /// Whether messages are being heard.
-    fn is_listening(&self) -> bool;
+    pub listening: bool,
+    /// How often they were not any more.
+    pub outages: u64,
+    /// Messages of this process that were not sent; their callers know.
+    pub failed: u64,
+    /// Messages of others that were dropped because they were none.
+    pub dropped: u64,
+    /// Those among them that were pickles of an old python-socketio.
+    pub pickled: u64,
 }
 
 /// Whoever hears messages.
@@ -65,7 +111,19 @@ pub struct Envelope {
 #[non_exhaustive]
 pub enum Message {
     /// An event is to be sent.
-    Emit(Emit),
+    Emit {
+        /// The event.
+        emit: Emit,
+        /// Where the clients' acknowledgements go, if they are wanted.
+        callback: Option<Callback>,
+    },
+    /// A client has acknowledged an event. The envelope's host is not the sender but the manager that emitted it.
+    Callback {
+        /// As in the event.
+        callback: Callback,
+        /// What the client answered.
+        answer: Payload,
+    },
     /// A socket is to be disconnected.
     Disconnect {
         /// The socket.
@@ -100,6 +158,17 @@ pub enum Message {
     },
 }
 
+/// Which event an acknowledgement is for, in the words of the manager that emitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// The room it was emitted to.
+    pub room: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Its number.
+    pub id: u64,
+}
+
 /// The id of a manager: 32 hexadecimal digits when it is ours, any text when it is another program's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HostId(pub String);
@@ -128,43 +197,62 @@ pub enum BusError {
     /// The `.env` file cannot be read.
     #[error("the .env file cannot be read: {0}")]
     DotEnv(String),
+    /// The profile is none that is known.
+    #[error("REDIS_SOCKETIO_PROFILE is {0:?}; use 5.15 or 5.14")]
+    Profile(String),
     /// Redis did not take the message.
     #[cfg(feature = "redis")]
     #[error("redis did not take the message")]
     Redis(#[from] ::redis::RedisError),
+    /// The bus cannot be reached, and as many messages as allowed wait for it.
+    #[error("redis is away and the spool of {limit} bytes is full")]
+    SpoolFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// The answers of clients could not be heard.
+    #[error("the bus cannot be heard, so no answer would come")]
+    Deaf,
+    /// The runtime that the bus was running in has ended.
+    #[error("the bus has ended with its runtime")]
+    Ended,
 }
 
-const ACCEPTED: &str = "use redis://[user:password@]host[:port][/db], unix:///path/to/redis.sock, or memory:// for a single process";
+const ACCEPTED: &str = "use redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path/to/redis.sock, \
+    redis+sentinel://host:port,host:port/db/service, or memory:// for a single process; valkey works like redis";
 
 /// The bus of a URL.
 pub(crate) fn from_url(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    open(url, "the argument")
+    open(url, "the argument", &|_| Ok(None))
 }
 
-/// The bus that the environment or the `.env` file names.
+/// The bus that the environment or the `.env` file describes.
 pub(crate) fn from_env() -> Result<Arc<dyn Bus>, BusError> {
-    let url = match std::env::var(VARIABLE) {
-        Ok(url) => Some(url),
-        Err(_) => from_dotenv()?,
-    };
-    open(url.as_deref().unwrap_or(DEFAULT_URL), VARIABLE)
+    let url = setting(URL)?;
+    open(url.as_deref().unwrap_or(DEFAULT_URL), URL, &setting)
 }
 
-fn from_dotenv() -> Result<Option<String>, BusError> {
+/// A variable of the environment or, when it is not there, of the `.env` file.
+fn setting(name: &str) -> Result<Option<String>, BusError> {
+    if let Ok(value) = std::env::var(name) {
+        return Ok(Some(value));
+    }
     let entries = match dotenvy::dotenv_iter() {
         Err(error) if error.not_found() => return Ok(None),
         entries => entries.map_err(|error| BusError::DotEnv(error.to_string()))?,
     };
     for entry in entries {
-        let (name, value) = entry.map_err(|error| BusError::DotEnv(error.to_string()))?;
-        if name == VARIABLE {
+        let (key, value) = entry.map_err(|error| BusError::DotEnv(error.to_string()))?;
+        if key == name {
             return Ok(Some(value));
         }
     }
     Ok(None)
 }
 
-fn open(url: &str, origin: &'static str) -> Result<Arc<dyn Bus>, BusError> {
+type Settings<'a> = &'a dyn Fn(&str) -> Result<Option<String>, BusError>;
+
+fn open(url: &str, origin: &'static str, settings: Settings<'_>) -> Result<Arc<dyn Bus>, BusError> {
     let problem = |problem: String| BusError::Url { origin, problem };
     let (scheme, rest) = url
         .split_once("://")
@@ -172,9 +260,21 @@ fn open(url: &str, origin: &'static str) -> Result<Arc<dyn Bus>, BusError> {
     match scheme {
         "memory" => Ok(Arc::new(MemoryBus::shared(rest))),
         #[cfg(feature = "redis")]
-        "redis" | "unix" | "redis+unix" => {
-            let bus = RedisBus::new(url).map_err(|error| problem(redis::describe(&error)))?;
-            Ok(Arc::new(bus))
+        "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix"
+        | "redis+sentinel" | "valkey+sentinel" => {
+            let mut bus = RedisBus::builder(url);
+            if let Some(channel) = settings(CHANNEL)? {
+                bus = bus.channel(channel);
+            }
+            if let Some(profile) = settings(PROFILE)? {
+                let parsed = profile.parse();
+                bus = bus.profile(parsed.map_err(|()| BusError::Profile(profile))?);
+            }
+            match bus.build() {
+                Ok(bus) => Ok(Arc::new(bus)),
+                Err(BusError::Url { problem, .. }) => Err(BusError::Url { origin, problem }),
+                Err(error) => Err(error),
+            }
         }
         scheme => Err(problem(format!("scheme {scheme:?} is unknown"))),
     }

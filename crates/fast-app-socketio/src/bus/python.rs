@@ -1,24 +1,33 @@
-//! Messages as python-socketio's `AsyncRedisManager` writes and reads them, since its version 5.15.1. Pure.
+//! Messages as python-socketio's `AsyncRedisManager` writes and reads them. Pure.
 //!
 //! ```text
 //! {"method":"emit","event":E,"data":[…],"binary":false,"namespace":"/","room":null|"r"|["r",…],
-//!  "skip_sid":null|"s"|["s",…],"callback":null,"host_id":H}
+//!  "skip_sid":null|"s"|["s",…],"callback":null|[room,namespace,id],"host_id":H}
+//! {"method":"callback","host_id":H,"sid":room,"namespace":N,"id":I,"args":[…]}
 //! {"method":"disconnect","sid":S,"namespace":N,"host_id":H}
 //! {"method":"enter_room"|"leave_room","sid":S,"room":R,"namespace":N,"host_id":H}
 //! {"method":"close_room","room":R,"namespace":N,"host_id":H}
 //! ```
 //!
-//! `data` is the list of arguments. With `binary` it is a list of that list, in which placeholders stand for bytes, and
-//! of the bytes in Base64. Arguments pass through as they are written: they are cut out, not parsed.
+//! `data` is the list of arguments, or the only argument in older versions: see [`Profile`]. With `binary` it is a list of
+//! that, in which placeholders stand for bytes, and of the bytes in Base64. Arguments pass through as they are written:
+//! they are cut out, not parsed.
+//!
+//! Beside these there is the beat, by which a worker knows that it hears itself and which everybody ignores, python-socketio
+//! because it ignores all methods that it does not know:
+//!
+//! ```text
+//! {"method":"beat","host_id":H}
+//! ```
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Envelope, HostId, Message};
+use super::{Callback, Envelope, HostId, Message};
 use crate::{
     emit::{Emit, Recipients},
     name::is_reserved_event,
@@ -26,10 +35,38 @@ use crate::{
     payload::Payload,
 };
 
+const BEAT: &str = r#"{"method":"beat","host_id":"#;
+
+/// Which versions of python-socketio share a channel. Messages carry no version, so all workers must be of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// 5.15.1 and later: `data` is the list of arguments.
+    #[default]
+    V5_15,
+    /// 5.14.2 to 5.15.0, and 5.14.0 without binary events: `data` is the only argument. What would be several arguments
+    /// arrives as one, a list.
+    V5_14,
+}
+
+impl FromStr for Profile {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "5.15" => Ok(Self::V5_15),
+            "5.14" => Ok(Self::V5_14),
+            _ => Err(()),
+        }
+    }
+}
+
 /// Why a message was dropped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecodeError {
-    #[error("it is a pickle: the sender is python-socketio before 5.14, which must be upgraded")]
+    #[error(
+        "a message on the channel is a pickle and was dropped: upgrade the python-socketio that sends it to 5.15.1 or later"
+    )]
     Pickle,
     #[error("it is not JSON of the expected form")]
     Json(#[from] serde_json::Error),
@@ -41,6 +78,8 @@ pub(crate) enum DecodeError {
     ReservedEvent,
     #[error("its attachments are malformed")]
     Attachments,
+    #[error("its {0} bytes are more than the limit")]
+    TooLarge(usize),
 }
 
 /// Names, one or several.
@@ -65,6 +104,12 @@ struct Wire<'a> {
     skip_sid: Option<Names>,
     sid: Option<String>,
     host_id: Option<String>,
+    #[serde(borrow)]
+    callback: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
 }
 
 /// Tells `null` from a key that is not there.
@@ -74,15 +119,33 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Reads a message.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Envelope, DecodeError> {
+/// The beat of a worker.
+pub(super) fn encode_beat(host: &HostId) -> String {
+    format!("{BEAT}{}}}", text(&host.0))
+}
+
+/// Whether this is the beat of some worker.
+pub(super) fn is_beat(bytes: &[u8]) -> bool {
+    bytes.starts_with(BEAT.as_bytes())
+}
+
+/// Reads a message of at most `limit` bytes.
+pub(crate) fn decode(
+    bytes: &[u8],
+    profile: Profile,
+    limit: usize,
+) -> Result<Envelope, DecodeError> {
     if bytes.first() == Some(&0x80) {
         return Err(DecodeError::Pickle);
+    }
+    if bytes.len() > limit {
+        return Err(DecodeError::TooLarge(bytes.len()));
     }
     let wire: Wire<'_> = serde_json::from_slice(bytes)?;
     let host = HostId(wire.host_id.clone().unwrap_or_default());
     let message = match wire.method.as_str() {
-        "emit" => Message::Emit(decode_emit(wire)?),
+        "emit" => decode_emit(wire, profile)?,
+        "callback" => decode_answer(wire)?,
         "disconnect" => Message::Disconnect {
             sid: wire.sid.ok_or(DecodeError::Missing("sid"))?,
             namespace: wire.namespace.unwrap_or_else(|| "/".to_owned()),
@@ -129,15 +192,15 @@ fn one_room(room: Option<Names>) -> Result<String, DecodeError> {
     }
 }
 
-fn decode_emit(wire: Wire<'_>) -> Result<Emit, DecodeError> {
+fn decode_emit(wire: Wire<'_>, profile: Profile) -> Result<Message, DecodeError> {
     let event = wire.event.ok_or(DecodeError::Missing("event"))?;
     if is_reserved_event(&event) {
         return Err(DecodeError::ReservedEvent);
     }
     let data = wire.data.ok_or(DecodeError::Missing("data"))?;
     let payload = match wire.binary {
-        Some(true) => decode_binary(data)?,
-        _ => Payload::from_json(strip_list(data.get()), Vec::new()),
+        Some(true) => decode_binary(data, profile)?,
+        _ => Payload::from_json(arguments(data.get(), profile), Vec::new()),
     };
     let to = match wire.room.ok_or(DecodeError::Missing("room"))? {
         Names::None(()) => Recipients::Everybody,
@@ -150,26 +213,52 @@ fn decode_emit(wire: Wire<'_>) -> Result<Emit, DecodeError> {
         Some(Names::Many(sids)) => sids,
     };
     let namespace = wire.namespace.ok_or(DecodeError::Missing("namespace"))?;
-    Ok(Emit {
-        event,
+    // One of another form is none: whoever sent it cannot expect an answer.
+    let callback = wire
+        .callback
+        .and_then(|callback| serde_json::from_str(callback.get()).ok())
+        .map(|(room, namespace, id)| Callback {
+            room,
+            namespace,
+            id,
+        });
+    let emit = Emit {
         payload,
-        namespace,
         to,
         except,
-        volatile: false,
-        local: false,
+        ..Emit::new(event, Payload::empty()).in_namespace(namespace)
+    };
+    Ok(Message::Emit { emit, callback })
+}
+
+fn decode_answer(wire: Wire<'_>) -> Result<Message, DecodeError> {
+    let id = wire.id.ok_or(DecodeError::Missing("id"))?;
+    let args = wire.args.ok_or(DecodeError::Missing("args"))?.get().trim();
+    let args = args
+        .strip_prefix('[')
+        .and_then(|args| args.strip_suffix(']'));
+    Ok(Message::Callback {
+        callback: Callback {
+            room: wire.sid.ok_or(DecodeError::Missing("sid"))?,
+            namespace: wire.namespace.ok_or(DecodeError::Missing("namespace"))?,
+            id: serde_json::from_str(id.get())?,
+        },
+        answer: Payload::of_args(args.ok_or(DecodeError::Missing("args"))?.trim(), Vec::new()),
     })
 }
 
-/// The arguments inside of a list; what is no list is one argument.
-fn strip_list(json: &str) -> &str {
+/// The arguments inside of a list; what is no list is one argument, as everything is in an older version.
+fn arguments(json: &str, profile: Profile) -> &str {
     let json = json.trim();
+    if profile == Profile::V5_14 {
+        return json;
+    }
     json.strip_prefix('[')
         .and_then(|json| json.strip_suffix(']'))
         .map_or(json, str::trim)
 }
 
-fn decode_binary(data: &RawValue) -> Result<Payload, DecodeError> {
+fn decode_binary(data: &RawValue, profile: Profile) -> Result<Payload, DecodeError> {
     let parts: Vec<&RawValue> = serde_json::from_str(data.get())?;
     let (args, encoded) = parts.split_first().ok_or(DecodeError::Attachments)?;
     let mut attachments = Vec::with_capacity(encoded.len());
@@ -182,17 +271,18 @@ fn decode_binary(data: &RawValue) -> Result<Payload, DecodeError> {
         ));
     }
     check_placeholders(args.get(), attachments.len()).map_err(|_| DecodeError::Attachments)?;
-    Ok(Payload::from_json(strip_list(args.get()), attachments))
+    let args = arguments(args.get(), profile);
+    Ok(Payload::from_json(args, attachments))
 }
 
 /// Writes a message.
-pub(crate) fn encode(envelope: &Envelope) -> String {
+pub(crate) fn encode(envelope: &Envelope, profile: Profile) -> String {
     let host = text(&envelope.host.0);
     match &envelope.message {
-        Message::Emit(emit) => format!(
-            r#"{{"method":"emit","event":{},"data":{},"binary":{},"namespace":{},"room":{},"skip_sid":{},"callback":null,"host_id":{host}}}"#,
+        Message::Emit { emit, callback } => format!(
+            r#"{{"method":"emit","event":{},"data":{},"binary":{},"namespace":{},"room":{},"skip_sid":{},"callback":{},"host_id":{host}}}"#,
             text(&emit.event),
-            encode_data(&emit.payload),
+            encode_data(&emit.payload, profile),
             !emit.payload.attachments().is_empty(),
             text(&emit.namespace),
             match &emit.to {
@@ -204,6 +294,28 @@ pub(crate) fn encode(envelope: &Envelope) -> String {
             } else {
                 names(&emit.except)
             },
+            match callback {
+                None => "null".to_owned(),
+                Some(Callback {
+                    room,
+                    namespace,
+                    id,
+                }) => format!("[{},{},{id}]", text(room), text(namespace)),
+            },
+        ),
+        Message::Callback {
+            callback:
+                Callback {
+                    room,
+                    namespace,
+                    id,
+                },
+            answer,
+        } => format!(
+            r#"{{"method":"callback","host_id":{host},"sid":{},"namespace":{},"id":{id},"args":[{}]}}"#,
+            text(room),
+            text(namespace),
+            answer.json()
         ),
         Message::Disconnect { sid, namespace } => format!(
             r#"{{"method":"disconnect","sid":{},"namespace":{},"host_id":{host}}}"#,
@@ -235,8 +347,14 @@ fn encode_membership(method: &str, sid: &str, room: &str, namespace: &str, host:
     )
 }
 
-fn encode_data(payload: &Payload) -> String {
-    let args = format!("[{}]", payload.json());
+fn encode_data(payload: &Payload, profile: Profile) -> String {
+    let json = payload.json();
+    let args = match profile {
+        Profile::V5_14 if json.is_empty() => "null".to_owned(),
+        // One argument stands alone.
+        Profile::V5_14 if serde_json::from_str::<&RawValue>(json).is_ok() => json.to_owned(),
+        _ => format!("[{json}]"),
+    };
     if payload.attachments().is_empty() {
         return args;
     }
@@ -268,8 +386,8 @@ mod tests {
     use super::*;
 
     fn emit(json: &str) -> Result<Emit, DecodeError> {
-        match decode(json.as_bytes())?.message {
-            Message::Emit(emit) => Ok(emit),
+        match decode(json.as_bytes(), Profile::V5_15, 1 << 20)?.message {
+            Message::Emit { emit, .. } => Ok(emit),
             other => panic!("{other:?}"),
         }
     }
@@ -377,7 +495,71 @@ mod tests {
             with("namespace", "null").as_bytes(),
             with("data", "").as_bytes(),
         ] {
-            assert!(decode(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+            let decoded = decode(bytes, Profile::V5_15, 1 << 20);
+            assert!(decoded.is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
+        let long = with("data", &format!("[\"{}\"]", "x".repeat(1_000)));
+        let decoded = decode(long.as_bytes(), Profile::V5_15, 1_000);
+        assert!(matches!(decoded, Err(DecodeError::TooLarge(_))));
+    }
+
+    #[test]
+    fn data_of_an_older_version_is_one_argument() {
+        for (payload, data) in [
+            (Payload::empty(), "null"),
+            (Payload::new("x").unwrap(), "\"x\""),
+            (Payload::new(&[1, 2]).unwrap(), "[1,2]"),
+            (Payload::args(&(1, "b")).unwrap(), "[1,\"b\"]"),
+        ] {
+            assert_eq!(encode_data(&payload, Profile::V5_14), data);
+        }
+        let bytes = Payload::new(&crate::Binary::from(vec![0, 1])).unwrap();
+        assert_eq!(
+            encode_data(&bytes, Profile::V5_14),
+            r#"[{"_placeholder":true,"num":0},"AAE="]"#
+        );
+        for (data, json) in [
+            ("null", ""),
+            ("[1, 2]", "[1, 2]"),
+            ("[]", "[]"),
+            ("\"x\"", "\"x\""),
+        ] {
+            let decoded = decode(with("data", data).as_bytes(), Profile::V5_14, 1 << 20);
+            match decoded.unwrap().message {
+                Message::Emit { emit, .. } => assert_eq!(emit.payload.json(), json, "{data}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn beats_are_told_from_messages() {
+        let beat = encode_beat(&HostId::random());
+        assert!(is_beat(beat.as_bytes()));
+        assert!(serde_json::from_str::<serde_json::Value>(&beat).is_ok());
+        assert!(!is_beat(with("data", "[]").as_bytes()));
+    }
+
+    #[test]
+    fn a_callback_of_another_form_is_none() {
+        let callback = |json: &str| {
+            let message = with("callback", json);
+            match decode(message.as_bytes(), Profile::V5_15, 1 << 20)
+                .unwrap()
+                .message
+            {
+                Message::Emit { callback, .. } => callback,
+                other => panic!("{other:?}"),
+            }
+        };
+        let expected = Callback {
+            room: "r".to_owned(),
+            namespace: "/".to_owned(),
+            id: 7,
+        };
+        assert_eq!(callback(r#"["r", "/", 7]"#), Some(expected));
+        for json in ["null", "[]", r#"["r", "/", -1]"#, r#"[1, 2, 3]"#, "7"] {
+            assert_eq!(callback(json), None, "{json}");
         }
     }
 
@@ -386,16 +568,33 @@ mod tests {
         let sid = "s".to_owned();
         let (room, namespace) = ("r|1".to_owned(), "/a".to_owned());
         let payload = Payload::args(&(1, crate::Binary::from(vec![0, 255]))).unwrap();
+        let emit = |emit: Emit| Message::Emit {
+            emit,
+            callback: None,
+        };
+        let callback = Callback {
+            room: room.clone(),
+            namespace: namespace.clone(),
+            id: 7,
+        };
         for message in [
-            Message::Emit(Emit::new("ev", Payload::args(&("ž😀", [1])).unwrap())),
-            Message::Emit(Emit::new("ev", Payload::empty()).to(["a"]).except("s")),
-            Message::Emit(
+            emit(Emit::new("ev", Payload::args(&("ž😀", [1])).unwrap())),
+            emit(Emit::new("ev", Payload::empty()).to(["a"]).except("s")),
+            emit(
                 Emit::new("ev", payload)
                     .in_namespace("/a")
                     .to(["a", "b"])
                     .except("s")
                     .except("t"),
             ),
+            Message::Emit {
+                emit: Emit::new("ev", Payload::empty()),
+                callback: Some(callback.clone()),
+            },
+            Message::Callback {
+                callback,
+                answer: Payload::args(&("yes", [1])).unwrap(),
+            },
             Message::Disconnect {
                 sid: sid.clone(),
                 namespace: namespace.clone(),
@@ -416,7 +615,9 @@ mod tests {
                 host: HostId::random(),
                 message,
             };
-            assert_eq!(decode(encode(&envelope).as_bytes()).unwrap(), envelope);
+            let written = encode(&envelope, Profile::V5_15);
+            let read = decode(written.as_bytes(), Profile::V5_15, 1 << 20);
+            assert_eq!(read.unwrap(), envelope);
         }
     }
 }

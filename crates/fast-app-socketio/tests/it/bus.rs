@@ -10,7 +10,7 @@ use fast_app_socketio::{
 };
 use serde_json::{Value, json};
 use testkit::{PythonManager, RawSocket, RedisServer, StockClient, TIMEOUT, To};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{Diary, Pen, diary, enter, news, room, start, write};
 
@@ -130,6 +130,8 @@ contract! {
     nobody_is_put_into_a_room_that_is_named_like_a_socket,
     what_may_not_be_emitted_is_not_sent,
     a_socket_tells_those_on_other_workers,
+    acknowledgements_are_collected_from_every_worker,
+    what_is_too_large_reaches_nobody,
 }
 
 async fn everybody_hears_once(mut workers: Workers) {
@@ -337,6 +339,83 @@ async fn what_may_not_be_emitted_is_not_sent(mut workers: Workers) {
         ));
         let nobody = emitter.emit(news().to([""; 0])).await.unwrap();
         assert_eq!((nobody.local, nobody.workers), (0, None));
+        workers.expect_silence(&emitter).await;
+    }
+}
+
+/// The number that a client is to answer to.
+async fn question(client: &mut RawSocket) -> String {
+    let text = client.recv_text().await;
+    let id = text.strip_prefix("42").unwrap().split('[').next().unwrap();
+    assert_eq!(text, format!(r#"42{id}["ready?"]"#));
+    id.to_owned()
+}
+
+async fn acknowledgements_are_collected_from_every_worker(mut workers: Workers) {
+    for emitter in workers.emitters() {
+        let ask = Emit::new("ready?", Payload::empty()).to(["both"]);
+        let deadline = Instant::now() + TIMEOUT;
+        let (delivery, mut collecting) = emitter.emit_collecting(ask, deadline).await.unwrap();
+        let outsider = usize::from(delivery.local == 0);
+        assert_eq!(delivery.workers, Some(2 + outsider));
+        let (a, b) = (
+            question(&mut workers.a).await,
+            question(&mut workers.b).await,
+        );
+        // Not asked, and asked but of another number: neither is an answer.
+        workers.a.send_text(r#"4399["forged"]"#).await;
+        workers
+            .a
+            .send_text(format!(r#"43{a}["a",[null,1.0]]"#))
+            .await;
+        workers.a.send_text(format!(r#"43{a}["again"]"#)).await;
+        workers.b.send_text(format!("43{b}[null]")).await;
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let answer = timeout(TIMEOUT, collecting.next()).await.unwrap().unwrap();
+            let args: Vec<&str> = answer.iter().map(|value| value.get()).collect();
+            answers.push(args.join(","));
+        }
+        answers.sort();
+        assert_eq!(answers, [r#""a",[null,1.0]"#, "null"]);
+        workers.expect_silence(&emitter).await;
+        drop(collecting);
+    }
+    // Only clients of this process hear it: nobody waits longer than for them.
+    let [server, _] = &workers.servers;
+    let ask = Emit::new("ready?", Payload::empty()).to(["both"]).local();
+    let asking = server.manager().emit_with_acks(ask, TIMEOUT);
+    let answering = async {
+        let id = question(&mut workers.a).await;
+        workers.a.send_text(format!(r#"43{id}["here"]"#)).await;
+    };
+    let (answers, ()) = timeout(TIMEOUT / 2, async { tokio::join!(asking, answering) })
+        .await
+        .unwrap();
+    assert_eq!(answers.unwrap().args.len(), 1);
+    // Nobody to ask.
+    let nobody = Emit::new("ready?", Payload::empty()).to(["nobody"]).local();
+    let answers = server.manager().emit_with_acks(nobody, TIMEOUT);
+    let answers = timeout(TIMEOUT / 2, answers).await.unwrap().unwrap();
+    assert!(answers.args.is_empty());
+}
+
+async fn what_is_too_large_reaches_nobody(mut workers: Workers) {
+    for emitter in workers.emitters() {
+        let emitter = emitter.max_payload(1_000);
+        let fits = "x".repeat(998);
+        let emit = |text: &str| Emit::new("e", Payload::new(text).unwrap());
+        emitter.emit(emit(&fits)).await.unwrap();
+        workers.a.expect_text(&format!(r#"42["e","{fits}"]"#)).await;
+        workers.b.expect_text(&format!(r#"42["e","{fits}"]"#)).await;
+        let bytes = Payload::new(&Binary::from(vec![0; 750])).unwrap();
+        for emit in [emit(&format!("{fits}x")), Emit::new("e", bytes)] {
+            let error = emitter.emit(emit).await.unwrap_err();
+            assert!(
+                matches!(error, EmitError::TooLarge { limit: 1_000, .. }),
+                "{error}"
+            );
+        }
         workers.expect_silence(&emitter).await;
     }
 }

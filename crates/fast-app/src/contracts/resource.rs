@@ -2,6 +2,7 @@
 
 use std::{fmt, fmt::Write as _, future::Future, mem, pin::Pin};
 
+use fast_app_socketio as socketio;
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -49,7 +50,7 @@ impl Object {
 
     /// A value that is `Serialize`.
     pub fn field(self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
-        let node = serde_json::to_string(value)
+        let node = socketio::to_json(value)
             .map_or_else(|error| Node::Failed(Problem::Serialise(error)), Node::Json);
         self.with(name, node)
     }
@@ -102,7 +103,7 @@ pub(crate) struct Later(Pin<Box<dyn Future<Output = Result<Object, Cause>> + Sen
 /// What is wrong with a part.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    Serialise(serde_json::Error),
+    Serialise(socketio::PayloadError),
     Later(Cause),
 }
 
@@ -224,12 +225,24 @@ impl Node {
 impl Problem {
     pub(crate) fn into_error(self, path: String) -> PayloadError {
         match self {
-            Self::Serialise(source) => PayloadError::Field { path, source },
+            Self::Serialise(error) => PayloadError::Field {
+                path: join(path, &error.path),
+                source: error.source,
+            },
             Self::Later(cause) => PayloadError::Later {
                 path,
                 source: cause.into_source(),
             },
         }
+    }
+}
+
+/// A path within the value at another.
+fn join(path: String, within: &str) -> String {
+    match within.bytes().next() {
+        None => path,
+        Some(b'[') => path + within,
+        Some(_) => path + "." + within,
     }
 }
 

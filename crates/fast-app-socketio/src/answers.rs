@@ -1,0 +1,122 @@
+//! Acknowledgements of events that were sent to many.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::mpsc, time::Instant};
+
+use crate::{bus::Callback, extract::Args, payload::Payload};
+
+/// Answers that may wait to be collected; more are dropped.
+const MAX_ANSWERS: usize = 65_536;
+
+/// The events of a manager that wait for acknowledgements.
+#[derive(Default)]
+pub(crate) struct Waiting(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    last_id: u64,
+    events: HashMap<u64, Event>,
+}
+
+struct Event {
+    callback: Callback,
+    answers: mpsc::Sender<Args>,
+}
+
+impl Waiting {
+    pub(crate) fn add(&self, room: &str, namespace: &str) -> Collecting {
+        let mut table = self.0.lock();
+        table.last_id += 1;
+        let callback = Callback {
+            room: room.to_owned(),
+            namespace: namespace.to_owned(),
+            id: table.last_id,
+        };
+        let (sender, answers) = mpsc::channel(MAX_ANSWERS);
+        let event = Event {
+            callback: callback.clone(),
+            answers: sender,
+        };
+        table.events.insert(callback.id, event);
+        Collecting {
+            callback,
+            answers,
+            expected: None,
+            table: Arc::downgrade(&self.0),
+        }
+    }
+
+    /// An answer to an event that nobody waits for any more, or of another room or namespace, is ignored.
+    pub(crate) fn answered(&self, callback: &Callback, answer: &Payload) {
+        let table = self.0.lock();
+        let event = table.events.get(&callback.id);
+        if let Some(event) = event.filter(|event| event.callback == *callback)
+            && let Ok(args) = Args::of_payload(answer)
+        {
+            let _ = event.answers.try_send(args);
+        }
+    }
+}
+
+/// Collects the acknowledgements of an event, from
+/// [`Manager::emit_collecting`](crate::Manager::emit_collecting).
+#[derive(Debug)]
+pub struct Collecting {
+    callback: Callback,
+    answers: mpsc::Receiver<Args>,
+    /// How many answers there can be, where that is known.
+    expected: Option<usize>,
+    table: Weak<Mutex<Table>>,
+}
+
+impl Collecting {
+    pub(crate) fn nobody() -> Self {
+        let mut nobody = Waiting::default().add("", "");
+        nobody.expect(0);
+        nobody
+    }
+
+    pub(crate) fn callback(&self) -> &Callback {
+        &self.callback
+    }
+
+    pub(crate) fn expect(&mut self, answers: usize) {
+        self.expected = Some(answers);
+    }
+
+    /// The next answer; `None` when there can be no more.
+    ///
+    /// Cancel-safe: an answer is not lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Args> {
+        if self.expected == Some(0) {
+            return None;
+        }
+        let args = self.answers.recv().await;
+        if let Some(expected) = &mut self.expected {
+            *expected -= 1;
+        }
+        args
+    }
+
+    /// All answers that come before the deadline.
+    pub async fn collect(mut self, deadline: Instant) -> Vec<Args> {
+        let mut answers = Vec::new();
+        while let Ok(Some(args)) = tokio::time::timeout_at(deadline, self.next()).await {
+            answers.push(args);
+        }
+        answers
+    }
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        if let Some(table) = self.table.upgrade() {
+            table.lock().events.remove(&self.callback.id);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The task that listens, and the watchdog that notices when nothing is heard any more.
+//!
+//! ```text
+//!  redis ──► reader ──► queue ──► worker ──► Listener
+//!              │ every 5 s: publish a beat, which must come back; after 15 s without one, or when
+//!              └ the connection ends: 100 ms … 1 s ──► connect, SUBSCRIBE
+//! ```
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use redis::{Msg, RedisError};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior},
+};
+
+use super::{Options, Stats, publisher::Publisher, python, retry::Retry, target::Target};
+use crate::bus::{HostId, Listener};
+
+/// Beats that may be missed.
+const MISSED_BEATS: u32 = 3;
+/// A connection that held for so long is replaced without a delay.
+const HEALTHY: Duration = Duration::from_secs(1);
+/// Bytes that may wait for the worker. Redis itself gives up a subscriber that is 32 MB behind.
+const MAX_BACKLOG: usize = 64 << 20;
+
+/// What the task needs.
+pub(super) struct Ear {
+    pub(super) target: Arc<Target>,
+    pub(super) options: Options,
+    pub(super) stats: Arc<Stats>,
+    pub(super) publisher: Arc<Publisher>,
+}
+
+/// Why listening ended.
+enum Ended {
+    Redis(RedisError),
+    Closed,
+    Silent,
+    Overrun,
+}
+
+/// Listens until the listener is dropped.
+pub(super) async fn listen_forever(ear: Ear, listener: Weak<dyn Listener>) {
+    let backlog = Backlog::default();
+    let (queue, messages) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work(
+        messages,
+        backlog.clone(),
+        ear.stats.clone(),
+        ear.options.clone(),
+        listener.clone(),
+    ));
+    let queue = Queue { queue, backlog };
+    let mut retry = Retry::new();
+    let mut deaf_since = None;
+    while listener.strong_count() > 0 {
+        let started = Instant::now();
+        let ended = ear.listen_once(&queue, deaf_since).await;
+        let heard = ear.stats.stopped_listening();
+        report(&ear, &ended, heard || deaf_since.is_none());
+        if heard {
+            deaf_since = None;
+            retry.reset();
+        }
+        deaf_since.get_or_insert_with(Instant::now);
+        if !heard || started.elapsed() < HEALTHY {
+            tokio::time::sleep(retry.next_delay()).await;
+        }
+    }
+}
+
+fn report(ear: &Ear, ended: &Ended, first: bool) {
+    let address = ear.target.address();
+    match first {
+        true => tracing::error!(
+            address,
+            error = %ended,
+            "redis cannot be heard: clients of this process are served, what other workers send is lost; trying again"
+        ),
+        false => tracing::debug!(address, error = %ended, "redis still cannot be heard"),
+    }
+}
+
+impl Ear {
+    /// Listens on one connection until it ends.
+    async fn listen_once(&self, queue: &Queue, deaf_since: Option<Instant>) -> Ended {
+        let channel = &self.options.channel;
+        let pubsub = match self.target.subscribe(channel).await {
+            Ok(pubsub) => pubsub,
+            Err(error) => return Ended::Redis(error),
+        };
+        self.stats.started_listening();
+        let address = self.target.address();
+        match deaf_since.map(|since| since.elapsed().as_millis()) {
+            None => tracing::info!(address, channel, "listening to redis"),
+            Some(deaf_ms) => tracing::warn!(
+                address,
+                channel,
+                deaf_ms,
+                "listening to redis again; what was published meanwhile is lost to the clients of this process"
+            ),
+        }
+        let beat = python::encode_beat(&HostId::random());
+        let mut beats = tokio::time::interval(self.options.beat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let patience = self.options.beat * MISSED_BEATS;
+        let mut silent_at = Instant::now() + patience;
+        let mut messages = pubsub.into_on_message();
+        loop {
+            tokio::select! {
+                message = messages.next() => match message {
+                    None => return Ended::Closed,
+                    Some(message) if message.get_payload_bytes() == beat.as_bytes() => {
+                        silent_at = Instant::now() + patience;
+                    }
+                    Some(message) => if let Err(overrun) = queue.push(message) {
+                        return overrun;
+                    },
+                },
+                _ = beats.tick() => self.publisher.publish_soon(beat.clone()),
+                () = tokio::time::sleep_until(silent_at) => return Ended::Silent,
+            }
+        }
+    }
+}
+
+/// Bytes that wait for the worker.
+type Backlog = Arc<AtomicUsize>;
+
+struct Queue {
+    queue: mpsc::UnboundedSender<Msg>,
+    backlog: Backlog,
+}
+
+impl Queue {
+    /// Bounded in bytes: what is too much is not dropped one by one, the connection ends instead and the loss is logged.
+    fn push(&self, message: Msg) -> Result<(), Ended> {
+        if python::is_beat(message.get_payload_bytes()) {
+            return Ok(());
+        }
+        let bytes = message.get_payload_bytes().len();
+        if self.backlog.fetch_add(bytes, Ordering::AcqRel) + bytes > MAX_BACKLOG {
+            self.backlog.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(Ended::Overrun);
+        }
+        let _ = self.queue.send(message);
+        Ok(())
+    }
+}
+
+/// Tells the listener, one message after the other.
+async fn work(
+    mut messages: mpsc::UnboundedReceiver<Msg>,
+    backlog: Backlog,
+    stats: Arc<Stats>,
+    options: Options,
+    listener: Weak<dyn Listener>,
+) {
+    while let Some(message) = messages.recv().await {
+        let Some(listener) = listener.upgrade() else {
+            return;
+        };
+        let bytes = message.get_payload_bytes();
+        match python::decode(bytes, options.profile, options.max_message) {
+            Ok(envelope) => listener.receive(envelope).await,
+            Err(error) => stats.dropped(&error),
+        }
+        backlog.fetch_sub(bytes.len(), Ordering::AcqRel);
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(error) => error.fmt(f),
+            Self::Closed => f.write_str("the connection was closed"),
+            Self::Silent => f.write_str("this worker's own beat was not heard three times"),
+            Self::Overrun => f.write_str("messages come faster than they are handled"),
+        }
+    }
+}

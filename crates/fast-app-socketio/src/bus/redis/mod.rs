@@ -1,0 +1,187 @@
+//! Redis pub/sub.
+//!
+//! Two tasks: [`publisher`] sends, [`listener`] hears; each has a connection of its own, which it replaces when it is lost.
+
+mod listener;
+mod publisher;
+mod retry;
+mod stats;
+mod target;
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use self::{listener::Ear, publisher::Publisher, stats::Stats, target::Target};
+pub use super::python::Profile;
+use super::{BoxFuture, Bus, BusError, BusStats, Envelope, Listener, OnOutage, Published, python};
+
+/// The channel of python-socketio. The number of a database does not separate channels.
+pub(super) const DEFAULT_CHANNEL: &str = "socketio";
+
+/// A channel of a Redis server, shared with python-socketio's workers.
+pub struct RedisBus {
+    target: Arc<Target>,
+    options: Options,
+    stats: Arc<Stats>,
+    publisher: Arc<Publisher>,
+    listener: Mutex<Option<AbortHandle>>,
+}
+
+/// Settings of a [`RedisBus`].
+///
+/// ```
+/// # use fast_app_socketio::{Manager, bus::RedisBus};
+/// # fn example() -> Result<(), fast_app_socketio::bus::BusError> {
+/// let bus = RedisBus::builder("redis://localhost:6379/14").channel("shop").build()?;
+/// let manager = Manager::new(std::sync::Arc::new(bus));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a bus is made by `build`"]
+pub struct RedisBusBuilder {
+    url: String,
+    options: Options,
+}
+
+#[derive(Clone, Debug)]
+struct Options {
+    channel: String,
+    profile: Profile,
+    beat: Duration,
+    max_message: usize,
+    max_spool: usize,
+}
+
+impl RedisBus {
+    /// A bus over the server of this URL, with the default settings. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// When it is no URL of a Redis.
+    pub fn new(url: &str) -> Result<Self, BusError> {
+        Self::builder(url).build()
+    }
+
+    /// A bus over the server of this URL: `redis://`, `rediss://`, `unix://`, `valkey://`, `valkeys://` or
+    /// `redis+sentinel://[user:password@]host:port,host:port/db/service`.
+    pub fn builder(url: impl Into<String>) -> RedisBusBuilder {
+        RedisBusBuilder {
+            url: url.into(),
+            options: Options {
+                channel: DEFAULT_CHANNEL.to_owned(),
+                profile: Profile::default(),
+                beat: Duration::from_secs(5),
+                max_message: 8 << 20,
+                max_spool: 8 << 20,
+            },
+        }
+    }
+}
+
+impl RedisBusBuilder {
+    /// The channel, `socketio` by default. Whoever is to hear each other must use the same.
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.options.channel = channel.into();
+        self
+    }
+
+    /// Which versions of python-socketio share the channel, by default 5.15.1 and later.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.options.profile = profile;
+        self
+    }
+
+    /// How often a worker checks that it hears itself. Default 5 s; after three beats that were not heard it connects
+    /// again.
+    pub fn beat(mut self, interval: Duration) -> Self {
+        self.options.beat = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// The largest message that is read, in bytes; a larger one is dropped. Default 8 MiB. Redis itself gives up a
+    /// subscriber that is 32 MB behind.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.options.max_message = bytes;
+        self
+    }
+
+    /// How many bytes of messages with [`OnOutage::Spool`] are kept while Redis is away. Default 8 MiB.
+    pub fn max_spool(mut self, bytes: usize) -> Self {
+        self.options.max_spool = bytes;
+        self
+    }
+
+    /// The bus. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none of a Redis.
+    pub fn build(self) -> Result<RedisBus, BusError> {
+        let Self { url, options } = self;
+        let target = Target::parse(&url, &options.channel).map_err(|error| BusError::Url {
+            origin: "the argument",
+            problem: error.to_string(),
+        })?;
+        let (target, stats) = (Arc::new(target), Arc::<Stats>::default());
+        let publisher = Publisher::new(target.clone(), options.clone(), stats.clone());
+        Ok(RedisBus {
+            target,
+            options,
+            stats,
+            publisher: Arc::new(publisher),
+            listener: Mutex::default(),
+        })
+    }
+}
+
+impl Bus for RedisBus {
+    fn publish<'a>(
+        &'a self,
+        envelope: &'a Envelope,
+        on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
+        let text = python::encode(envelope, self.options.profile);
+        Box::pin(self.publisher.publish(text, on_outage))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listener>) {
+        let ear = Ear {
+            target: self.target.clone(),
+            options: self.options.clone(),
+            stats: self.stats.clone(),
+            publisher: self.publisher.clone(),
+        };
+        let task = tokio::spawn(listener::listen_forever(ear, listener));
+        if let Some(earlier) = self.listener.lock().replace(task.abort_handle()) {
+            earlier.abort();
+        }
+    }
+
+    fn stats(&self) -> BusStats {
+        self.stats.read()
+    }
+}
+
+impl Drop for RedisBus {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.lock().take() {
+            listener.abort();
+        }
+    }
+}
+
+impl fmt::Debug for RedisBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBus")
+            .field("address", &self.target.address())
+            .field("channel", &self.options.channel)
+            .finish_non_exhaustive()
+    }
+}

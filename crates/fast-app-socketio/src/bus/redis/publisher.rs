@@ -1,0 +1,408 @@
+//! The task that publishes: one connection, messages in the order in which they came.
+//!
+//! ```text
+//!  publish ──► queue ──► PUBLISH, as many at once as there are ──► answer to each caller
+//!                │ no Redis: an error at once, or
+//!                └► spool ── Redis is back: sent before anything else ──►
+//! ```
+//!
+//! Redis is back when as many listen as before, since what is published before they do is lost to them; or, as some may
+//! be gone for good, 1.5 s after it answers again.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Options, Stats,
+    retry::Retry,
+    target::{CONNECT_TIMEOUT, Target},
+};
+use crate::bus::{BusError, OnOutage, Published};
+
+/// How long Redis may take to answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was not used for so long is asked whether it is still there, before a message is lost on it.
+const IDLE: Duration = Duration::from_secs(1);
+/// After a failure, callers get the same error for so long, unless the listener has found Redis meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long those who listened may take to come back.
+const GRACE: Duration = Duration::from_millis(1_500);
+/// How often to look whether they have.
+const LOOK: Duration = Duration::from_millis(50);
+/// Callers that may wait before the next one waits for a place.
+const QUEUE: usize = 1_024;
+/// Messages, and bytes, that leave at once.
+const BATCH: usize = 64;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A message and who waits for its answer.
+struct Job {
+    text: String,
+    on_outage: OnOutage,
+    answer: oneshot::Sender<Result<Published, BusError>>,
+}
+
+/// The queue of the task, which is started with the first message and again if its runtime has ended.
+pub(super) struct Publisher {
+    shared: Arc<Shared>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+}
+
+struct Shared {
+    target: Arc<Target>,
+    options: Options,
+    stats: Arc<Stats>,
+}
+
+impl Publisher {
+    pub(super) fn new(target: Arc<Target>, options: Options, stats: Arc<Stats>) -> Self {
+        let shared = Shared {
+            target,
+            options,
+            stats,
+        };
+        Self {
+            shared: Arc::new(shared),
+            queue: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn publish(
+        &self,
+        text: String,
+        on_outage: OnOutage,
+    ) -> Result<Published, BusError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            text,
+            on_outage,
+            answer,
+        };
+        let queue = self.queue();
+        queue.send(job).await.map_err(|_| BusError::Ended)?;
+        answered.await.map_err(|_| BusError::Ended)?
+    }
+
+    /// Publishes without waiting; nothing is sent when there is no place in the queue.
+    pub(super) fn publish_soon(&self, text: String) {
+        let (answer, _) = oneshot::channel();
+        let _ = self.queue().try_send(Job {
+            text,
+            on_outage: OnOutage::Raise,
+            answer,
+        });
+    }
+
+    fn queue(&self) -> mpsc::Sender<Job> {
+        let mut queue = self.queue.lock();
+        if let Some(queue) = queue.as_ref().filter(|queue| !queue.is_closed()) {
+            return queue.clone();
+        }
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(Task::new(self.shared.clone()).run(jobs));
+        queue.insert(sender).clone()
+    }
+}
+
+/// The task. It ends when nobody can publish any more and what was accepted is sent.
+struct Task {
+    shared: Arc<Shared>,
+    connection: Option<Connection>,
+    retry: Retry,
+    failure: Option<Failure>,
+    /// How many listened to the last message.
+    audience: usize,
+    spool: Spool,
+}
+
+/// Why there is no connection.
+struct Failure {
+    error: RedisError,
+    at: Instant,
+    /// When to try again for what was spooled, if nobody publishes before.
+    retry_at: Instant,
+    /// How often the listener had connected by then.
+    connects: u64,
+    /// When Redis was there again, though not everybody who had listened.
+    back_since: Option<Instant>,
+}
+
+struct Connection {
+    redis: MultiplexedConnection,
+    used: Instant,
+}
+
+impl Task {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            spool: Spool::new(shared.options.max_spool),
+            shared,
+            connection: None,
+            retry: Retry::new(),
+            failure: None,
+            audience: 0,
+        }
+    }
+
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(jobs) = self.next(&mut jobs).await {
+            let sent = match self.connected().await {
+                Ok(()) => self.send(jobs).await,
+                Err(error) => Err((jobs, error)),
+            };
+            if let Err((jobs, error)) = sent {
+                self.fail(jobs, &error);
+            }
+        }
+        if !self.spool.is_empty() && self.connected().await.is_err() {
+            tracing::error!(
+                lost = self.spool.messages.len(),
+                "spooled messages are lost: the process ends and redis is not there"
+            );
+        }
+    }
+
+    /// What is to be sent next: nothing but the spool, when it is time to try. `None` at the end.
+    async fn next(&self, jobs: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
+        let first = match &self.failure {
+            Some(failure) if !self.spool.is_empty() => {
+                tokio::select! {
+                    job = jobs.recv() => job?,
+                    () = tokio::time::sleep_until(failure.retry_at.into()) => return Some(Vec::new()),
+                }
+            }
+            _ => jobs.recv().await?,
+        };
+        let mut bytes = first.text.len();
+        let mut batch = vec![first];
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let Ok(job) = jobs.try_recv() else { break };
+            bytes += job.text.len();
+            batch.push(job);
+        }
+        Some(batch)
+    }
+
+    /// Sees to it that there is a connection that works, and that the spool has been sent on it.
+    async fn connected(&mut self) -> RedisResult<()> {
+        if let Some(connection) = &mut self.connection
+            && connection.used.elapsed() >= IDLE
+            && ping(&mut connection.redis).await.is_err()
+        {
+            self.connection = None;
+        }
+        if self.connection.is_none() {
+            self.connect().await?;
+        }
+        if self.failure.is_some() {
+            self.wait_for_audience().await?;
+        }
+        self.send_spool().await?;
+        if self.failure.take().is_some() {
+            tracing::info!(address = self.shared.target.address(), "redis is back");
+        }
+        self.retry.reset();
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> RedisResult<()> {
+        if let Some(failure) = &self.failure
+            && failure.at.elapsed() < PAUSE
+            && failure.connects == self.shared.stats.connects()
+        {
+            return Err(failure.error.clone());
+        }
+        let connected = self.shared.target.connect(RESPONSE_TIMEOUT).await;
+        let redis = connected.inspect_err(|error| self.lost(error))?;
+        self.connection = Some(Connection {
+            redis,
+            used: Instant::now(),
+        });
+        Ok(())
+    }
+
+    /// Fails with the old error for as long as it would be lost to somebody if a message were published now.
+    async fn wait_for_audience(&mut self) -> RedisResult<()> {
+        let (Some(connection), Some(failure)) = (&mut self.connection, &mut self.failure) else {
+            return Ok(());
+        };
+        let back_since = *failure.back_since.get_or_insert_with(Instant::now);
+        if back_since.elapsed() >= GRACE {
+            return Ok(());
+        }
+        let answer = redis::cmd("PUBSUB")
+            .arg("NUMSUB")
+            .arg(&self.shared.options.channel)
+            .query_async::<(String, usize)>(&mut connection.redis)
+            .await;
+        match answer {
+            Ok((_, listeners)) if listeners >= self.audience => Ok(()),
+            Ok(_) => {
+                failure.retry_at = Instant::now() + LOOK;
+                Err(failure.error.clone())
+            }
+            Err(error) => {
+                self.lost(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// What was spooled leaves first and in its order. A message whose answer was lost is sent again.
+    async fn send_spool(&mut self) -> RedisResult<()> {
+        while !self.spool.is_empty() {
+            let batch = self.spool.batch();
+            let answers = self.pipeline(batch.iter().map(String::as_str)).await?;
+            for (text, answer) in batch.into_iter().zip(answers) {
+                self.spool.sent(text.len());
+                if let Err(error) = answer {
+                    self.shared.stats.failed(1);
+                    tracing::error!(%error, "redis refused a spooled message, which is lost");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, jobs: Vec<Job>) -> Result<(), (Vec<Job>, RedisError)> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let answers = match self
+            .pipeline(jobs.iter().map(|job| job.text.as_str()))
+            .await
+        {
+            Ok(answers) => answers,
+            Err(error) => return Err((jobs, error)),
+        };
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            let answer = match answer {
+                Ok(listeners) => {
+                    self.audience = listeners;
+                    Ok(Published::Heard(Some(listeners)))
+                }
+                Err(error) => {
+                    self.shared.stats.failed(1);
+                    Err(error.into())
+                }
+            };
+            let _ = job.answer.send(answer);
+        }
+        Ok(())
+    }
+
+    /// Publishes texts at once. An answer each, or one error when the connection is gone.
+    async fn pipeline<'a>(
+        &mut self,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> RedisResult<Vec<RedisResult<usize>>> {
+        let connection = self.connection.as_mut().expect("it was connected before");
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for text in texts {
+            pipeline
+                .cmd("PUBLISH")
+                .arg(&self.shared.options.channel)
+                .arg(text);
+        }
+        connection.used = Instant::now();
+        let answers = pipeline.query_async(&mut connection.redis).await;
+        answers.inspect_err(|error| self.lost(error))
+    }
+
+    fn lost(&mut self, error: &RedisError) {
+        self.connection = None;
+        if self.failure.is_none() {
+            let address = self.shared.target.address();
+            tracing::error!(%error, address, "redis takes no messages; trying again");
+        }
+        let now = Instant::now();
+        self.failure = Some(Failure {
+            error: error.clone(),
+            at: now,
+            retry_at: now + self.retry.next_delay(),
+            connects: self.shared.stats.connects(),
+            back_since: None,
+        });
+    }
+
+    fn fail(&mut self, jobs: Vec<Job>, error: &RedisError) {
+        for job in jobs {
+            let answer = match job.on_outage {
+                OnOutage::Spool => self.spool.push(job.text).map(|()| Published::Spooled),
+                OnOutage::Raise | OnOutage::Log => Err(BusError::from(error.clone())),
+            };
+            if answer.is_err() {
+                self.shared.stats.failed(1);
+            }
+            let _ = job.answer.send(answer);
+        }
+    }
+}
+
+async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let ping = redis::cmd("PING");
+    tokio::time::timeout(CONNECT_TIMEOUT, ping.exec_async(connection))
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+/// Messages that wait for Redis, in order and bounded.
+struct Spool {
+    messages: VecDeque<String>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl Spool {
+    fn new(max_bytes: usize) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+            max_bytes,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    fn push(&mut self, text: String) -> Result<(), BusError> {
+        if self.bytes + text.len() > self.max_bytes {
+            return Err(BusError::SpoolFull {
+                limit: self.max_bytes,
+            });
+        }
+        self.bytes += text.len();
+        self.messages.push_back(text);
+        Ok(())
+    }
+
+    /// The oldest messages, which stay until they are sent.
+    fn batch(&self) -> Vec<String> {
+        let mut bytes = 0;
+        let fits = |text: &&String| {
+            let first = bytes == 0;
+            bytes += text.len();
+            first || bytes <= BATCH_BYTES
+        };
+        self.messages
+            .iter()
+            .take(BATCH)
+            .take_while(fits)
+            .cloned()
+            .collect()
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.messages.pop_front();
+        self.bytes -= bytes;
+    }
+}

@@ -88,11 +88,13 @@ pub use contracts::{
     resource::{Object, Resource},
     room::{Room, RoomName, RoomNameError},
 };
-pub use core::broadcasting::{Broadcast, BroadcastError, Broadcaster, Receipt, broadcast};
+pub use core::broadcasting::{
+    Acknowledged, Broadcast, BroadcastError, Broadcaster, ExpectAcks, Receipt, broadcast,
+};
 pub use fast_app_macros::{Event, RoomName, namespace, register_room};
 pub use fast_app_socketio::{
     Ack, Args, Auth, Binary, Config, ConnectionRefused, Data, Delivery, DisconnectReason, Emit,
     EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager, Namespace, Origins, Session,
-    Sid, Socket, SocketError, SocketIo, SocketIoBuilder, SocketIoError, bus,
+    Sid, Socket, SocketError, SocketIo, SocketIoBuilder, SocketIoError, bus, bus::OnOutage,
 };
 pub use serve::serve;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use fast_app_socketio as socketio;
+use fast_app_socketio::{self as socketio, bus::OnOutage};
 use serde::Serialize;
 
 use super::{
@@ -50,6 +50,12 @@ pub trait BroadcastEvent: Event + Serialize + Send + Sync {
     /// What the clients get. By default the event itself, as JSON.
     fn broadcast_as(&self) -> impl Future<Output = Payload> + Send {
         async { Payload::new(self) }
+    }
+
+    /// What becomes of the event when other workers cannot be told. By default whoever broadcasts it gets the error;
+    /// clients of the same process get the event in any case.
+    fn on_outage(&self) -> OnOutage {
+        OnOutage::Raise
     }
 
     /// [`BroadcastEvent::broadcast_on`], where it can fail.

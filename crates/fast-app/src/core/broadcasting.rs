@@ -8,9 +8,14 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
+    time::Duration,
 };
 
-use fast_app_socketio::{Emit, EmitError, Manager, SocketIo, bus::BusError};
+use fast_app_socketio::{
+    Args, Collecting, Delivery, Emit, EmitError, Manager, SocketIo, bus::BusError,
+};
+use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::contracts::{
     Cause, broadcast_event::BroadcastEvent, payload::PayloadError, room::RoomNameError,
@@ -81,8 +86,22 @@ pub struct Receipt {
     pub skipped: bool,
     /// How many clients of this process it was queued for.
     pub local: usize,
-    /// How many workers heard it, this process included; `None` when nothing was sent.
+    /// How many workers heard it, this process included; `None` when none was told.
     pub workers: Option<usize>,
+    /// Redis is away: other workers are told when it is back, as the event's `on_outage` asks for.
+    pub spooled: bool,
+    /// Redis is away: other workers are not told, which was logged, as the event's `on_outage` asks for.
+    pub lost: bool,
+}
+
+/// What became of a broadcast whose acknowledgements were collected.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Acknowledged {
+    /// What became of the event.
+    pub receipt: Receipt,
+    /// What each client answered, in the order in which the answers came. Whose they are the bus does not tell.
+    pub answers: Vec<Args>,
 }
 
 /// Why an event was not broadcast, or not everywhere.
@@ -104,6 +123,14 @@ pub enum BroadcastError {
     /// It could not become JSON. Nothing was sent.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// The payload is larger than [`Manager::max_payload`]. Nothing was sent.
+    #[error("payload of {bytes} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// Its size: the JSON, and the attachments as Base64.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Other workers could not be told. Clients of this process have got it.
     #[error("event did not reach the other workers")]
     Bus(#[source] BusError),
@@ -125,6 +152,7 @@ impl From<EmitError> for BroadcastError {
     fn from(error: EmitError) -> Self {
         match error {
             EmitError::Bus(error) => Self::Bus(error),
+            EmitError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
             error => Self::Emit(error),
         }
     }
@@ -137,54 +165,42 @@ impl<E: BroadcastEvent> Broadcast<E> {
         self
     }
 
+    /// Leaves out everybody in this room. Workers with python-socketio know no such thing: their clients get the event.
+    pub fn except(mut self, room: impl Into<String>) -> Self {
+        self.except.push(room.into());
+        self
+    }
+
+    /// Collects what clients answer, for as long as `timeout`, or until all have answered when only clients of this process
+    /// could. A process without a server can do it too.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use fast_app::prelude::*;
+    /// # #[derive(Event, Serialize)] struct Ready { round: u64 }
+    /// # impl BroadcastEvent for Ready {}
+    /// # async fn example() -> Result<(), BroadcastError> {
+    /// let mut acknowledged = broadcast(Ready { round: 1 }).expect_acks(Duration::from_secs(2)).await?;
+    /// for answer in &mut acknowledged.answers {
+    ///     let ready: bool = answer.take().unwrap_or(false);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expect_acks(self, timeout: Duration) -> ExpectAcks<E> {
+        ExpectAcks {
+            broadcast: self,
+            timeout,
+        }
+    }
+
     async fn send(self) -> Result<Receipt, BroadcastError> {
-        let Self {
-            event,
-            manager,
-            except,
-        } = self;
-        if !event
-            .try_broadcast_when()
-            .await
-            .map_err(BroadcastError::event("broadcast_when"))?
-        {
-            return Ok(Receipt {
-                skipped: true,
-                ..Receipt::default()
-            });
-        }
-        let channels = event
-            .try_broadcast_on()
-            .await
-            .map_err(BroadcastError::event("broadcast_on"))?;
-        let channels = channels.by_namespace()?;
-        let mut receipt = Receipt::default();
-        if channels.is_empty() {
-            return Ok(receipt);
-        }
-        let payload = event
-            .try_broadcast_as()
-            .await
-            .map_err(BroadcastError::event("broadcast_as"))?;
-        let payload = payload.resolve().await?;
-        let manager = match manager {
-            Some(manager) => manager,
-            None => Manager::of_process().await.map_err(BroadcastError::Bus)?,
-        };
+        let (mut receipt, emits) = self.prepare().await?;
         let mut failed = None;
-        for (namespace, rooms) in channels {
-            receipt.rooms.extend(rooms.iter().map(ToString::to_string));
-            let rooms = rooms.iter().map(|room| room.as_str());
-            let emit = Emit {
-                except: except.clone(),
-                ..Emit::new(E::NAME, payload.clone())
-            };
-            // One namespace's failure is no reason to keep the event from another.
-            match manager.emit(emit.in_namespace(namespace).to(rooms)).await {
-                Ok(delivery) => {
-                    receipt.local += delivery.local;
-                    receipt.workers = receipt.workers.max(delivery.workers);
-                }
+        // One namespace's failure is no reason to keep the event from another.
+        for (manager, emit) in emits {
+            match manager.emit(emit).await {
+                Ok(delivery) => receipt.add(delivery),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -192,6 +208,58 @@ impl<E: BroadcastEvent> Broadcast<E> {
             Some(error) => Err(error.into()),
             None => Ok(receipt),
         }
+    }
+
+    /// Asks the event when, where and as what: one emit for each namespace.
+    async fn prepare(self) -> Result<(Receipt, Vec<(Manager, Emit)>), BroadcastError> {
+        let Self {
+            event,
+            manager,
+            except,
+        } = self;
+        let mut receipt = Receipt::default();
+        let when = event.try_broadcast_when().await;
+        if !when.map_err(BroadcastError::event("broadcast_when"))? {
+            receipt.skipped = true;
+            return Ok((receipt, Vec::new()));
+        }
+        let channels = event.try_broadcast_on().await;
+        let channels = channels
+            .map_err(BroadcastError::event("broadcast_on"))?
+            .by_namespace()?;
+        if channels.is_empty() {
+            return Ok((receipt, Vec::new()));
+        }
+        let payload = event.try_broadcast_as().await;
+        let payload = payload
+            .map_err(BroadcastError::event("broadcast_as"))?
+            .resolve()
+            .await?;
+        let manager = match manager {
+            Some(manager) => manager,
+            None => Manager::of_process().await.map_err(BroadcastError::Bus)?,
+        };
+        let mut emits = Vec::with_capacity(channels.len());
+        for (namespace, rooms) in channels {
+            receipt.rooms.extend(rooms.iter().map(ToString::to_string));
+            let emit = Emit {
+                except: except.clone(),
+                on_outage: event.on_outage(),
+                ..Emit::new(E::NAME, payload.clone())
+            };
+            let rooms = rooms.iter().map(|room| room.as_str());
+            emits.push((manager.clone(), emit.in_namespace(namespace).to(rooms)));
+        }
+        Ok((receipt, emits))
+    }
+}
+
+impl Receipt {
+    fn add(&mut self, delivery: Delivery) {
+        self.local += delivery.local;
+        self.workers = self.workers.max(delivery.workers);
+        self.spooled |= delivery.spooled;
+        self.lost |= delivery.lost;
     }
 }
 
@@ -201,5 +269,40 @@ impl<E: BroadcastEvent + 'static> IntoFuture for Broadcast<E> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
+    }
+}
+
+/// A broadcast whose acknowledgements are collected, from [`Broadcast::expect_acks`].
+#[must_use = "nothing is broadcast before `.await`"]
+#[derive(Debug)]
+pub struct ExpectAcks<E> {
+    broadcast: Broadcast<E>,
+    timeout: Duration,
+}
+
+impl<E: BroadcastEvent> ExpectAcks<E> {
+    async fn collect(self) -> Result<Acknowledged, BroadcastError> {
+        let deadline = Instant::now() + self.timeout;
+        let (mut receipt, emits) = self.broadcast.prepare().await?;
+        let mut collecting: Vec<Collecting> = Vec::new();
+        for (manager, emit) in emits {
+            let (delivery, answers) = manager.emit_collecting(emit, deadline).await?;
+            receipt.add(delivery);
+            collecting.push(answers);
+        }
+        let answers = collecting
+            .into_iter()
+            .map(|answers| answers.collect(deadline));
+        let answers = join_all(answers).await.into_iter().flatten().collect();
+        Ok(Acknowledged { receipt, answers })
+    }
+}
+
+impl<E: BroadcastEvent + 'static> IntoFuture for ExpectAcks<E> {
+    type Output = Result<Acknowledged, BroadcastError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.collect())
     }
 }

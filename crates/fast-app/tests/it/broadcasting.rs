@@ -62,6 +62,15 @@ async fn server() -> (SocketIo, std::net::SocketAddr) {
     serve(SocketIo::builder().namespace(Global).namespace(Admin)).await
 }
 
+async fn until(condition: impl Fn() -> bool) {
+    let held = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(testkit::TIMEOUT, held).await.unwrap();
+}
+
 async fn join(socket: &mut RawSocket, id: &str) {
     socket
         .send_text(format!(r#"42["join_chat",{{"chat_id":"{id}"}}]"#))
@@ -179,6 +188,30 @@ async fn errors_name_what_failed_and_nothing_is_sent() {
         .await
         .unwrap_err();
     assert!(matches!(error, BroadcastError::Payload(_)), "{error}");
+    #[derive(Event, Serialize)]
+    struct NoNumber {
+        scores: Vec<f64>,
+    }
+    impl BroadcastEvent for NoNumber {
+        async fn broadcast_on(&self) -> Channels {
+            chat("1").into()
+        }
+    }
+    let scores = vec![0.5, f64::NAN];
+    let error = socketio.broadcast(NoNumber { scores }).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "field scores[1] of the payload cannot be serialised"
+    );
+    let small = socketio.manager().clone().max_payload(10);
+    let error = small
+        .broadcast(news(|| chat("1").into()))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "payload of 12 bytes is larger than the limit of 10"
+    );
     let error = socketio
         .broadcast(news(|| [chat("1"), chat("a|b")].into()))
         .await
@@ -245,4 +278,102 @@ async fn a_process_without_a_server_reaches_clients_through_redis() {
     let receipt = job.broadcast(news(|| chat("1").into())).await.unwrap();
     assert_eq!((receipt.local, receipt.workers), (0, Some(1)));
     member.expect_text(r#"42["news",{"text":"x"}]"#).await;
+}
+
+#[tokio::test]
+async fn whoever_is_in_an_excepted_room_gets_nothing() {
+    let (socketio, addr) = server().await;
+    let mut one = RawSocket::socketio(addr, "").await;
+    let mut both = RawSocket::socketio(addr, "").await;
+    join(&mut one, "1").await;
+    join(&mut both, "1").await;
+    join(&mut both, "2").await;
+    let to_one = socketio
+        .broadcast(news(|| chat("1").into()))
+        .except("chat|2");
+    assert_eq!(to_one.await.unwrap().local, 1);
+    one.expect_text(r#"42["news",{"text":"x"}]"#).await;
+    both.send_text(r#"420["nothing"]"#).await;
+    both.expect_text("430[]").await;
+}
+
+#[tokio::test]
+async fn answers_of_clients_are_collected() {
+    let (socketio, addr) = server().await;
+    let mut members = [
+        RawSocket::socketio(addr, "").await,
+        RawSocket::socketio(addr, "").await,
+    ];
+    for member in &mut members {
+        join(member, "1").await;
+    }
+    let asking = socketio.broadcast(news(|| chat("1").into()));
+    let asking = asking.expect_acks(testkit::TIMEOUT).into_future();
+    let answering = async {
+        for (number, member) in members.iter_mut().enumerate() {
+            let text = member.recv_text().await;
+            let id = text.strip_prefix("42").unwrap().split('[').next().unwrap();
+            member.send_text(format!("43{id}[{number}]")).await;
+        }
+    };
+    let (acknowledged, ()) = tokio::join!(asking, answering);
+    let mut acknowledged = acknowledged.unwrap();
+    assert_eq!(acknowledged.receipt.local, 2);
+    let answers = acknowledged.answers.iter_mut();
+    let answers: Vec<u8> = answers.map(|answer| answer.take().unwrap()).collect();
+    assert_eq!(answers, [0, 1]);
+}
+
+#[tokio::test]
+async fn an_event_says_what_becomes_of_it_when_redis_is_away() {
+    #[derive(Event, Serialize)]
+    struct Tick {
+        number: u8,
+        #[serde(skip)]
+        on_outage: OnOutage,
+    }
+    impl BroadcastEvent for Tick {
+        fn on_outage(&self) -> OnOutage {
+            self.on_outage
+        }
+    }
+    let tick = |number, on_outage| Tick { number, on_outage };
+    let mut redis = RedisServer::spawn().await;
+    let manager = || Manager::from_url(&redis.url()).unwrap();
+    let (here, there) = (manager(), manager());
+    let (_far, addr) = serve(SocketIo::builder().manager(there.clone()).namespace(Global)).await;
+    let enter = Namespace::new("/").on_connect(async |socket: Socket| {
+        let _ = socket.enter_room("tick");
+    });
+    let (_near, near_addr) =
+        serve(SocketIo::builder().manager(here.clone()).namespace(enter)).await;
+    let mut near = RawSocket::socketio(near_addr, "").await;
+    let mut far = RawSocket::socketio(addr, "").await;
+    until(|| here.is_listening() && there.is_listening()).await;
+    here.enter_room("/", far.sid(), "tick").await.unwrap();
+
+    redis.stop().await;
+    until(|| !there.is_listening()).await;
+    let failed = here.broadcast(tick(1, OnOutage::Raise)).await;
+    assert!(matches!(failed, Err(BroadcastError::Bus(_))), "{failed:?}");
+    let receipt = here.broadcast(tick(2, OnOutage::Log)).await.unwrap();
+    assert!(receipt.lost && !receipt.spooled && receipt.workers.is_none());
+    for number in 3..=5 {
+        let receipt = here.broadcast(tick(number, OnOutage::Spool)).await.unwrap();
+        assert!(receipt.spooled && !receipt.lost && receipt.local == 1);
+    }
+    assert_eq!(here.stats().failed, 2);
+    redis.start().await;
+    until(|| here.is_listening() && there.is_listening()).await;
+    let receipt = here.broadcast(tick(6, OnOutage::Raise)).await.unwrap();
+    assert!(receipt.workers.is_some());
+
+    for number in 1..=6 {
+        near.expect_text(&format!(r#"42["tick",{{"number":{number}}}]"#))
+            .await;
+    }
+    for number in 3..=6 {
+        far.expect_text(&format!(r#"42["tick",{{"number":{number}}}]"#))
+            .await;
+    }
 }

@@ -22,12 +22,8 @@ pub use redis::{Profile, RedisBus, RedisBusBuilder};
 
 use crate::{emit::Emit, payload::Payload};
 
-/// The variables that choose the bus.
+/// The variable that chooses the bus.
 const URL: &str = "REDIS_SOCKETIO_URL";
-#[cfg(feature = "redis")]
-const CHANNEL: &str = "REDIS_SOCKETIO_CHANNEL";
-#[cfg(feature = "redis")]
-const PROFILE: &str = "REDIS_SOCKETIO_PROFILE";
 const DEFAULT_URL: &str = "redis://localhost:6379/14";
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -250,32 +246,45 @@ fn setting(name: &str) -> Result<Option<String>, BusError> {
     Ok(None)
 }
 
+/// Looks up a variable.
 type Settings<'a> = &'a dyn Fn(&str) -> Result<Option<String>, BusError>;
 
 fn open(url: &str, origin: &'static str, settings: Settings<'_>) -> Result<Arc<dyn Bus>, BusError> {
     let problem = |problem: String| BusError::Url { origin, problem };
-    let (scheme, rest) = url
-        .split_once("://")
-        .ok_or_else(|| problem("it has no scheme".to_owned()))?;
-    match scheme {
-        "memory" => Ok(Arc::new(MemoryBus::shared(rest))),
-        #[cfg(feature = "redis")]
-        "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix"
-        | "redis+sentinel" | "valkey+sentinel" => {
-            let mut bus = RedisBus::builder(url);
-            if let Some(channel) = settings(CHANNEL)? {
-                bus = bus.channel(channel);
-            }
-            if let Some(profile) = settings(PROFILE)? {
-                let parsed = profile.parse();
-                bus = bus.profile(parsed.map_err(|()| BusError::Profile(profile))?);
-            }
-            match bus.build() {
-                Ok(bus) => Ok(Arc::new(bus)),
-                Err(BusError::Url { problem, .. }) => Err(BusError::Url { origin, problem }),
-                Err(error) => Err(error),
-            }
-        }
-        scheme => Err(problem(format!("scheme {scheme:?} is unknown"))),
+    match url.split_once("://") {
+        None => Err(problem("it has no scheme".to_owned())),
+        Some(("memory", name)) => Ok(Arc::new(MemoryBus::shared(name))),
+        Some((scheme, _)) => open_redis(scheme, url, settings).map_err(|error| match error {
+            BusError::Url { problem, .. } => BusError::Url { origin, problem },
+            error => error,
+        }),
+    }
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(scheme: &str, url: &str, settings: Settings<'_>) -> Result<Arc<dyn Bus>, BusError> {
+    if !RedisBus::SCHEMES.contains(&scheme) {
+        return Err(unknown(scheme));
+    }
+    let mut bus = RedisBus::builder(url);
+    if let Some(channel) = settings("REDIS_SOCKETIO_CHANNEL")? {
+        bus = bus.channel(channel);
+    }
+    if let Some(profile) = settings("REDIS_SOCKETIO_PROFILE")? {
+        let parsed = profile.parse();
+        bus = bus.profile(parsed.map_err(|()| BusError::Profile(profile))?);
+    }
+    Ok(Arc::new(bus.build()?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(scheme: &str, _: &str, _: Settings<'_>) -> Result<Arc<dyn Bus>, BusError> {
+    Err(unknown(scheme))
+}
+
+fn unknown(scheme: &str) -> BusError {
+    BusError::Url {
+        origin: "the argument",
+        problem: format!("scheme {scheme:?} is unknown"),
     }
 }

@@ -60,6 +60,19 @@ struct Options {
 }
 
 impl RedisBus {
+    /// The schemes of URLs that lead to a Redis.
+    pub(super) const SCHEMES: [&str; 9] = [
+        "redis",
+        "rediss",
+        "redis+sentinel",
+        "redis+unix",
+        "unix",
+        "valkey",
+        "valkeys",
+        "valkey+sentinel",
+        "valkey+unix",
+    ];
+
     /// A bus over the server of this URL, with the default settings. Nothing is connected yet.
     ///
     /// # Errors

@@ -5,34 +5,34 @@
 //!                 └──────on_connect: refused─────────────────────────────────────────┘
 //! ```
 
+mod acks;
+mod broadcast;
+mod work;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt,
     future::Future,
     iter, mem,
-    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Weak},
-    time::Duration,
 };
 
+pub use broadcast::Broadcast;
 use fast_app_engineio::{CloseReason, Fanout, Frame, Session as Transport, Sid};
-use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::oneshot;
 
+use self::{acks::Acks, work::Work};
 use crate::{
     client::Client,
-    emit::Emit,
-    error::{ConnectionRefused, EmitError, HandlerError, SocketError},
-    extract::{Args, Auth},
-    handler::Reply,
+    error::{ConnectionRefused, SocketError},
+    extract::Auth,
     name::{RoomName, is_reserved_event},
-    packet::{self, Event},
+    packet,
     payload::Payload,
     reason::DisconnectReason,
-    server::{Answering, Endpoint},
+    server::Endpoint,
     session::Session,
     values::Values,
 };
@@ -68,26 +68,6 @@ pub(crate) enum Phase {
     },
     Connected,
     Closed(DisconnectReason),
-}
-
-enum Work {
-    Event { id: Option<u64>, event: Event },
-    Disconnected(DisconnectReason),
-}
-
-/// Events of ours that wait for the client's acknowledgement.
-#[derive(Default)]
-struct Acks {
-    last_id: u64,
-    waiting: HashMap<u64, Asker>,
-}
-
-/// Who waits for an acknowledgement.
-enum Asker {
-    /// A caller in this process.
-    Call(oneshot::Sender<Args>),
-    /// A manager, maybe of another worker, that emitted the event to many.
-    Manager(Arc<Answering>),
 }
 
 /// What is to happen when a socket leaves a room.
@@ -168,49 +148,6 @@ impl Socket {
         ))
     }
 
-    /// Sends an event and waits for the client's acknowledgement.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::emit`], and [`SocketError::AckTimeout`] when it takes longer than `timeout`.
-    pub async fn call(
-        &self,
-        event: &str,
-        value: &(impl Serialize + ?Sized),
-        timeout: Duration,
-    ) -> Result<Args, SocketError> {
-        check_event(event)?;
-        let payload = Payload::new(value)?;
-        let (id, answer) = self.expect_ack()?;
-        let _forget = ForgetAck { socket: self, id };
-        self.send(&packet::encode_event(
-            self.namespace(),
-            Some(id),
-            event,
-            &payload,
-        ))?;
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(args)) => Ok(args),
-            Ok(Err(_)) => Err(SocketError::Disconnected),
-            Err(_) => Err(SocketError::AckTimeout),
-        }
-    }
-
-    /// [`Socket::call`] with the server's own limit of time
-    /// ([`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout), 60 s by default).
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::call`].
-    pub async fn emit_with_ack(
-        &self,
-        event: &str,
-        value: &(impl Serialize + ?Sized),
-    ) -> Result<Args, SocketError> {
-        let timeout = self.0.client.server().limits().ack_timeout;
-        self.call(event, value, timeout).await
-    }
-
     /// Sends an event if the client has taken what was sent to it before; whether it was sent.
     ///
     /// # Errors
@@ -225,30 +162,6 @@ impl Socket {
             return Ok(false);
         }
         self.emit(event, value).map(|()| true)
-    }
-
-    /// An event to everybody else in this namespace, on every worker: finish it with [`Broadcast::emit`].
-    pub fn broadcast(&self) -> Broadcast {
-        let emit = Emit::new("", Payload::empty())
-            .in_namespace(self.namespace())
-            .except(self.0.sid.as_str());
-        Broadcast {
-            socket: self.clone(),
-            emit,
-        }
-    }
-
-    /// An event to rooms of this namespace, on every worker, but not to this socket: finish it with
-    /// [`Broadcast::emit`].
-    pub fn to(&self, rooms: impl IntoIterator<Item = impl AsRef<str>>) -> Broadcast {
-        let emit = Emit::new("", Payload::empty())
-            .in_namespace(self.namespace())
-            .to(rooms)
-            .except(self.0.sid.as_str());
-        Broadcast {
-            socket: self.clone(),
-            emit,
-        }
     }
 
     /// Enters a room; whether the socket was not in it before. Whoever is in a room gets what is sent to it; nothing
@@ -467,37 +380,6 @@ impl Socket {
         iter::once(confirmation).chain(held).collect()
     }
 
-    /// An event of the client has come; before the client is connected and after it has left none is handled.
-    pub(crate) fn receive(&self, id: Option<u64>, event: Event) {
-        let mut state = self.0.state.lock();
-        if matches!(state.phase, Phase::Connected) {
-            self.enqueue(&mut state, Work::Event { id, event });
-        }
-    }
-
-    /// An acknowledgement of the client has come; one that nobody waits for is ignored.
-    pub(crate) fn receive_ack(&self, id: u64, args: Args) {
-        let waiting = self
-            .0
-            .state
-            .lock()
-            .acks
-            .as_mut()
-            .and_then(|acks| acks.waiting.remove(&id));
-        match waiting {
-            None => {}
-            Some(Asker::Call(caller)) => drop(caller.send(args)),
-            Some(Asker::Manager(_)) if !args.attachments().is_empty() => {
-                tracing::warn!(sid = ?self.0.sid, "an acknowledgement with bytes cannot be sent to the manager that waits for it");
-            }
-            Some(Asker::Manager(answering)) => {
-                let Answering { host, callback } = &*answering;
-                let manager = self.0.client.server().manager();
-                manager.answered(host, callback, Payload::from(args));
-            }
-        }
-    }
-
     /// The client has left the namespace, or was made to. Only the first call counts; returns what was before it.
     pub(crate) fn close(&self, reason: DisconnectReason) -> Phase {
         let mut state = self.0.state.lock();
@@ -512,135 +394,6 @@ impl Socket {
             self.enqueue(&mut state, Work::Disconnected(reason));
         }
         before
-    }
-
-    fn enqueue(&self, state: &mut State, work: Work) {
-        self.0.client.queued();
-        state.work.push_back(work);
-        if !mem::replace(&mut state.working, true) {
-            tokio::spawn(self.clone().work());
-        }
-    }
-
-    /// Handles what has come, one after the other.
-    async fn work(self) {
-        while let Some(work) = self.next_work() {
-            match work {
-                Work::Event { id, event } if self.is_concurrent(&event) => {
-                    let socket = self.clone();
-                    tokio::spawn(async move {
-                        socket.handle(id, event).await;
-                        socket.0.client.handled();
-                    });
-                    continue;
-                }
-                Work::Event { id, event } => self.handle(id, event).await,
-                Work::Disconnected(reason) => self.disconnected(reason).await,
-            }
-            self.0.client.handled();
-        }
-    }
-
-    fn next_work(&self) -> Option<Work> {
-        let mut state = self.0.state.lock();
-        let next = state.work.pop_front();
-        if next.is_none() {
-            state.working = false;
-            state.work = VecDeque::new();
-        }
-        next
-    }
-
-    fn is_concurrent(&self, event: &Event) -> bool {
-        self.0.endpoint.handlers.concurrent.contains(&event.name)
-    }
-
-    async fn handle(&self, id: Option<u64>, event: Event) {
-        let handlers = &self.0.endpoint.handlers;
-        let reply = match handlers.events.get(&event.name).or(handlers.any.as_ref()) {
-            None => Ok(Payload::empty()),
-            Some(handler) => {
-                let name = event.name.clone();
-                let reply = self.guard(handler(self.clone(), Args::new(event))).await;
-                reply.unwrap_or_else(|| {
-                    Err(HandlerError::internal(format!(
-                        "the handler of {name} panicked"
-                    )))
-                })
-            }
-        };
-        self.reply(id, reply);
-    }
-
-    /// Acknowledges. The client may have gone: then there is nobody to tell.
-    fn reply(&self, id: Option<u64>, reply: Reply) {
-        let payload = reply.or_else(|error| {
-            match &error {
-                HandlerError::Internal { cause } => {
-                    tracing::error!(sid = ?self.0.sid, cause, "handler failed")
-                }
-                error => tracing::debug!(sid = ?self.0.sid, %error, "event refused"),
-            }
-            let _ = self.emit("error", &error);
-            Payload::new(&Failed { ok: false, error })
-        });
-        if let (Some(id), Ok(payload)) = (id, payload) {
-            let _ = self.send(&packet::encode_ack(self.namespace(), id, &payload));
-        }
-    }
-
-    async fn disconnected(&self, reason: DisconnectReason) {
-        let hooks = mem::take(&mut self.0.state.lock().hooks);
-        for (_, hook) in hooks {
-            self.guard(hook(self.clone(), Some(reason))).await;
-        }
-        if let Some(handler) = &self.0.endpoint.handlers.disconnect {
-            self.guard(handler(self.clone(), reason)).await;
-        }
-    }
-
-    /// Runs code of the application; `None` when it panicked.
-    async fn guard<T>(&self, code: impl Future<Output = T>) -> Option<T> {
-        AssertUnwindSafe(code)
-            .catch_unwind()
-            .await
-            .inspect_err(|_| tracing::error!(sid = ?self.0.sid, namespace = self.namespace(), "handler panicked"))
-            .ok()
-    }
-
-    fn expect_ack(&self) -> Result<(u64, oneshot::Receiver<Args>), SocketError> {
-        let mut state = self.0.state.lock();
-        let acks = self.acks(&mut state)?;
-        acks.last_id += 1;
-        let (answer, answered) = oneshot::channel();
-        acks.waiting.insert(acks.last_id, Asker::Call(answer));
-        Ok((acks.last_id, answered))
-    }
-
-    /// Whether an answer to the event with this number will be taken.
-    pub(crate) fn expect_answer(&self, id: u64, answering: &Arc<Answering>) -> bool {
-        let mut state = self.0.state.lock();
-        self.acks(&mut state).is_ok_and(|acks| {
-            acks.waiting.insert(id, Asker::Manager(answering.clone()));
-            true
-        })
-    }
-
-    fn acks<'a>(&self, state: &'a mut State) -> Result<&'a mut Acks, SocketError> {
-        if matches!(state.phase, Phase::Closed(_)) {
-            return Err(SocketError::Disconnected);
-        }
-        let acks = state.acks.get_or_insert_default();
-        match acks.waiting.len() < self.0.client.server().limits().acks {
-            true => Ok(acks),
-            false => Err(SocketError::TooManyAcks),
-        }
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        if let Some(acks) = &mut self.0.state.lock().acks {
-            acks.waiting.remove(&id);
-        }
     }
 
     pub(crate) fn downgrade(&self) -> WeakSocket {
@@ -677,73 +430,5 @@ fn check_event(name: &str) -> Result<(), SocketError> {
     match is_reserved_event(name) {
         true => Err(SocketError::ReservedEvent(name.to_owned())),
         false => Ok(()),
-    }
-}
-
-/// The acknowledgement of an event whose handler failed.
-#[derive(Serialize)]
-struct Failed {
-    ok: bool,
-    error: HandlerError,
-}
-
-/// Stops waiting for an acknowledgement.
-struct ForgetAck<'a> {
-    socket: &'a Socket,
-    id: u64,
-}
-
-impl Drop for ForgetAck<'_> {
-    fn drop(&mut self) {
-        self.socket.forget_ack(self.id);
-    }
-}
-
-/// An event of a socket to others, from [`Socket::to`].
-#[must_use = "nothing is sent before `emit`"]
-pub struct Broadcast {
-    socket: Socket,
-    emit: Emit,
-}
-
-impl Broadcast {
-    /// But not to those in this room, or to the socket with this sid.
-    pub fn except(self, name: impl Into<String>) -> Self {
-        self.map(|emit| emit.except(name))
-    }
-
-    /// But not to sockets that have not taken what was sent to them before.
-    pub fn volatile(self) -> Self {
-        self.map(Emit::volatile)
-    }
-
-    /// But only to the sockets of this process.
-    pub fn local(self) -> Self {
-        self.map(Emit::local)
-    }
-
-    fn map(self, change: impl FnOnce(Emit) -> Emit) -> Self {
-        Self {
-            emit: change(self.emit),
-            ..self
-        }
-    }
-
-    /// Sends the event.
-    ///
-    /// # Errors
-    ///
-    /// When the value is no JSON, or the bus fails; clients of this process got the event then.
-    pub async fn emit(
-        self,
-        event: &str,
-        value: &(impl Serialize + ?Sized),
-    ) -> Result<crate::Delivery, EmitError> {
-        let emit = Emit {
-            event: event.to_owned(),
-            payload: Payload::new(value)?,
-            ..self.emit
-        };
-        self.socket.0.client.server().manager().emit(emit).await
     }
 }

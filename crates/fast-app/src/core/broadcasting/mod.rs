@@ -4,6 +4,8 @@
 //!  broadcast(event) ─► when? ─► on which rooms ─► as what ─► one emit for each namespace ─► Receipt
 //! ```
 
+mod receipt;
+
 use std::{
     fmt,
     future::{Future, IntoFuture},
@@ -11,15 +13,12 @@ use std::{
     time::Duration,
 };
 
-use fast_app_socketio::{
-    Args, Collecting, Delivery, Emit, EmitError, Manager, SocketIo, bus::BusError,
-};
+use fast_app_socketio::{Collecting, Emit, Manager, SocketIo};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::contracts::{
-    Cause, broadcast_event::BroadcastEvent, payload::PayloadError, room::RoomNameError,
-};
+pub use self::receipt::{Acknowledged, BroadcastError, Receipt};
+use crate::contracts::broadcast_event::BroadcastEvent;
 
 /// Tells an event to every client in its rooms, on every worker. Nothing happens until it is awaited.
 ///
@@ -74,88 +73,6 @@ pub struct Broadcast<E> {
     event: E,
     manager: Option<Manager>,
     except: Vec<String>,
-}
-
-/// What became of a broadcast.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Receipt {
-    /// The names of the rooms it was sent to.
-    pub rooms: Vec<String>,
-    /// `broadcast_when` said no: nothing was sent.
-    pub skipped: bool,
-    /// How many clients of this process it was queued for.
-    pub local: usize,
-    /// How many workers heard it, this process included; `None` when none was told.
-    pub workers: Option<usize>,
-    /// Redis is away: other workers are told when it is back, as the event's `on_outage` asks for.
-    pub spooled: bool,
-    /// Redis is away: other workers are not told, which was logged, as the event's `on_outage` asks for.
-    pub lost: bool,
-}
-
-/// What became of a broadcast whose acknowledgements were collected.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Acknowledged {
-    /// What became of the event.
-    pub receipt: Receipt,
-    /// What each client answered, in the order in which the answers came. Whose they are the bus does not tell.
-    pub answers: Vec<Args>,
-}
-
-/// Why an event was not broadcast, or not everywhere.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BroadcastError {
-    /// The event's own method failed.
-    #[error("{method} failed")]
-    Event {
-        /// The method.
-        method: &'static str,
-        /// Why.
-        #[source]
-        cause: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// One of its rooms has no valid name. Nothing was sent.
-    #[error("event is for a room without a valid name")]
-    Room(#[from] RoomNameError),
-    /// It could not become JSON. Nothing was sent.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-    /// The payload is larger than [`Manager::max_payload`]. Nothing was sent.
-    #[error("payload of {bytes} bytes is larger than the limit of {limit}")]
-    TooLarge {
-        /// Its size: the JSON, and the attachments as Base64.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Other workers could not be told. Clients of this process have got it.
-    #[error("event did not reach the other workers")]
-    Bus(#[source] BusError),
-    /// It could not be emitted. Nothing was sent.
-    #[error(transparent)]
-    Emit(EmitError),
-}
-
-impl BroadcastError {
-    fn event(method: &'static str) -> impl Fn(Cause) -> Self {
-        move |cause| Self::Event {
-            method,
-            cause: cause.into_source(),
-        }
-    }
-}
-
-impl From<EmitError> for BroadcastError {
-    fn from(error: EmitError) -> Self {
-        match error {
-            EmitError::Bus(error) => Self::Bus(error),
-            EmitError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
-            error => Self::Emit(error),
-        }
-    }
 }
 
 impl<E: BroadcastEvent> Broadcast<E> {
@@ -251,15 +168,6 @@ impl<E: BroadcastEvent> Broadcast<E> {
             emits.push((manager.clone(), emit.in_namespace(namespace).to(rooms)));
         }
         Ok((receipt, emits))
-    }
-}
-
-impl Receipt {
-    fn add(&mut self, delivery: Delivery) {
-        self.local += delivery.local;
-        self.workers = self.workers.max(delivery.workers);
-        self.spooled |= delivery.spooled;
-        self.lost |= delivery.lost;
     }
 }
 

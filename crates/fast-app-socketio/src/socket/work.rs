@@ -1,0 +1,132 @@
+//! What happens to a client's events: one after the other, to the handlers that were declared.
+
+use std::{collections::VecDeque, future::Future, mem, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
+use serde::Serialize;
+
+use super::{Phase, Socket, State};
+use crate::{
+    error::HandlerError,
+    extract::Args,
+    handler::Reply,
+    packet::{self, Event},
+    payload::Payload,
+    reason::DisconnectReason,
+};
+
+pub(super) enum Work {
+    Event { id: Option<u64>, event: Event },
+    Disconnected(DisconnectReason),
+}
+
+impl Socket {
+    /// An event of the client has come; before the client is connected and after it has left none is handled.
+    pub(crate) fn receive(&self, id: Option<u64>, event: Event) {
+        let mut state = self.0.state.lock();
+        if matches!(state.phase, Phase::Connected) {
+            self.enqueue(&mut state, Work::Event { id, event });
+        }
+    }
+
+    pub(super) fn enqueue(&self, state: &mut State, work: Work) {
+        self.0.client.queued();
+        state.work.push_back(work);
+        if !mem::replace(&mut state.working, true) {
+            tokio::spawn(self.clone().work());
+        }
+    }
+
+    /// Handles what has come, one after the other.
+    async fn work(self) {
+        while let Some(work) = self.next_work() {
+            match work {
+                Work::Event { id, event } if self.is_concurrent(&event) => {
+                    let socket = self.clone();
+                    tokio::spawn(async move {
+                        socket.handle(id, event).await;
+                        socket.0.client.handled();
+                    });
+                    continue;
+                }
+                Work::Event { id, event } => self.handle(id, event).await,
+                Work::Disconnected(reason) => self.disconnected(reason).await,
+            }
+            self.0.client.handled();
+        }
+    }
+
+    fn next_work(&self) -> Option<Work> {
+        let mut state = self.0.state.lock();
+        let next = state.work.pop_front();
+        if next.is_none() {
+            state.working = false;
+            state.work = VecDeque::new();
+        }
+        next
+    }
+
+    fn is_concurrent(&self, event: &Event) -> bool {
+        self.0.endpoint.handlers.concurrent.contains(&event.name)
+    }
+
+    async fn handle(&self, id: Option<u64>, event: Event) {
+        let handlers = &self.0.endpoint.handlers;
+        let reply = match handlers.events.get(&event.name).or(handlers.any.as_ref()) {
+            None => Ok(Payload::empty()),
+            Some(handler) => {
+                let name = event.name.clone();
+                let reply = self.guard(handler(self.clone(), Args::new(event))).await;
+                reply.unwrap_or_else(|| {
+                    Err(HandlerError::internal(format!(
+                        "the handler of {name} panicked"
+                    )))
+                })
+            }
+        };
+        self.reply(id, reply);
+    }
+
+    /// Acknowledges. The client may have gone: then there is nobody to tell.
+    fn reply(&self, id: Option<u64>, reply: Reply) {
+        let payload = reply.or_else(|error| {
+            match &error {
+                HandlerError::Internal { cause } => {
+                    tracing::error!(sid = ?self.0.sid, cause, "handler failed")
+                }
+                error => tracing::debug!(sid = ?self.0.sid, %error, "event refused"),
+            }
+            let _ = self.emit("error", &error);
+            Payload::new(&Failed { ok: false, error })
+        });
+        if let (Some(id), Ok(payload)) = (id, payload) {
+            let _ = self.send(&packet::encode_ack(self.namespace(), id, &payload));
+        }
+    }
+
+    pub(super) async fn disconnected(&self, reason: DisconnectReason) {
+        let hooks = mem::take(&mut self.0.state.lock().hooks);
+        for (_, hook) in hooks {
+            self.guard(hook(self.clone(), Some(reason))).await;
+        }
+        if let Some(handler) = &self.0.endpoint.handlers.disconnect {
+            self.guard(handler(self.clone(), reason)).await;
+        }
+    }
+
+    /// Runs code of the application; `None` when it panicked.
+    pub(super) async fn guard<T>(&self, code: impl Future<Output = T>) -> Option<T> {
+        AssertUnwindSafe(code)
+            .catch_unwind()
+            .await
+            .inspect_err(|_| tracing::error!(sid = ?self.0.sid, namespace = self.namespace(), "handler panicked"))
+            .ok()
+    }
+}
+
+/// The acknowledgement of an event whose handler failed.
+#[derive(Serialize)]
+struct Failed {
+    ok: bool,
+    error: HandlerError,
+}

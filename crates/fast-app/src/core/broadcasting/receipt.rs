@@ -1,0 +1,96 @@
+//! What the caller of a broadcast is told.
+
+use fast_app_socketio::{Args, Delivery, EmitError, bus::BusError};
+
+use crate::contracts::{Cause, payload::PayloadError, room::RoomNameError};
+
+/// What became of a broadcast.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The names of the rooms it was sent to.
+    pub rooms: Vec<String>,
+    /// `broadcast_when` said no: nothing was sent.
+    pub skipped: bool,
+    /// How many clients of this process it was queued for.
+    pub local: usize,
+    /// How many workers heard it, this process included; `None` when none was told.
+    pub workers: Option<usize>,
+    /// Redis is away: other workers are told when it is back, as the event's `on_outage` asks for.
+    pub spooled: bool,
+    /// Redis is away: other workers are not told, which was logged, as the event's `on_outage` asks for.
+    pub lost: bool,
+}
+
+/// What became of a broadcast whose acknowledgements were collected.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Acknowledged {
+    /// What became of the event.
+    pub receipt: Receipt,
+    /// What each client answered, in the order in which the answers came. Whose they are the bus does not tell.
+    pub answers: Vec<Args>,
+}
+
+impl Receipt {
+    pub(super) fn add(&mut self, delivery: Delivery) {
+        self.local += delivery.local;
+        self.workers = self.workers.max(delivery.workers);
+        self.spooled |= delivery.spooled;
+        self.lost |= delivery.lost;
+    }
+}
+
+/// Why an event was not broadcast, or not everywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The event's own method failed.
+    #[error("{method} failed")]
+    Event {
+        /// The method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// One of its rooms has no valid name. Nothing was sent.
+    #[error("event is for a room without a valid name")]
+    Room(#[from] RoomNameError),
+    /// It could not become JSON. Nothing was sent.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The payload is larger than [`Manager::max_payload`]. Nothing was sent.
+    #[error("payload of {bytes} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// Its size: the JSON, and the attachments as Base64.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Other workers could not be told. Clients of this process have got it.
+    #[error("event did not reach the other workers")]
+    Bus(#[source] BusError),
+    /// It could not be emitted. Nothing was sent.
+    #[error(transparent)]
+    Emit(EmitError),
+}
+
+impl BroadcastError {
+    pub(super) fn event(method: &'static str) -> impl Fn(Cause) -> Self {
+        move |cause| Self::Event {
+            method,
+            cause: cause.into_source(),
+        }
+    }
+}
+
+impl From<EmitError> for BroadcastError {
+    fn from(error: EmitError) -> Self {
+        match error {
+            EmitError::Bus(error) => Self::Bus(error),
+            EmitError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
+            error => Self::Emit(error),
+        }
+    }
+}

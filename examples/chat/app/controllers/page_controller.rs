@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
+use fast_app::SocketIo;
 use serde_json::{Value, json};
 
 /// The client from npm, or nothing where the build had no npm: then the page takes it from a CDN.
@@ -28,9 +29,14 @@ pub async fn client() -> Response {
     }
 }
 
-/// `GET /health`
-pub async fn health() -> Json<Value> {
-    Json(json!({ "ok": true }))
+/// `GET /health`: 503 while the other workers cannot be heard.
+pub async fn health(socketio: SocketIo) -> (StatusCode, Json<Value>) {
+    let ok = socketio.manager().is_listening();
+    let status = match ok {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(json!({ "ok": ok })))
 }
 
 fn javascript(source: &'static [u8]) -> Response {

@@ -15,11 +15,15 @@ const MAX_BODY: usize = 1_000_000;
 
 /// All routes.
 pub fn create_app(state: AppState, socketio: &SocketIo) -> Router {
+    let health = {
+        let socketio = socketio.clone();
+        move || page_controller::health(socketio)
+    };
     Router::new()
         .route("/", get(page_controller::page))
         .route("/chat.js", get(page_controller::script))
         .route("/socket.io-client.js", get(page_controller::client))
-        .route("/health", get(page_controller::health))
+        .route("/health", get(health))
         .route("/users", get(chat_controller::users))
         .route("/chats", get(chat_controller::chats))
         .route("/chats/{id}/messages", post(chat_controller::say))

@@ -61,6 +61,31 @@ mod tests {
         assert_eq!(Sid::parse(sid.as_str()), Some(sid));
     }
 
+    /// A million ids: none comes twice, and at each place every character comes about as often as the others.
+    #[test]
+    fn ids_are_random_and_never_repeat() {
+        let mut seen = std::collections::HashSet::new();
+        let mut counts = vec![[0_u32; 128]; TEXT_BYTES];
+        for _ in 0..1_000_000 {
+            let sid = Sid::random();
+            assert!(seen.insert(sid), "{sid} came twice");
+            for (count, byte) in counts.iter_mut().zip(sid.0) {
+                count[usize::from(byte)] += 1;
+            }
+        }
+        let expected = 1_000_000.0 / 64.0;
+        for (place, count) in counts.iter().enumerate() {
+            let used = count.iter().filter(|count| **count > 0).count();
+            let chi_squared: f64 = count
+                .iter()
+                .filter(|count| **count > 0)
+                .map(|count| (f64::from(*count) - expected).powi(2) / expected)
+                .sum();
+            // 63 degrees of freedom: above 142 once in 10^8 places.
+            assert!(used == 64 && chi_squared < 142.0, "{place}: {chi_squared}");
+        }
+    }
+
     #[test]
     fn what_is_no_id_is_refused() {
         for text in [

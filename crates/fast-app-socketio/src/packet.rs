@@ -558,6 +558,37 @@ mod tests {
         );
     }
 
+    /// Ten times the packet takes about ten times the time. Something quadratic would take a hundred times.
+    #[test]
+    fn time_to_read_grows_with_the_packet() {
+        let shapes: [fn(usize) -> String; 5] = [
+            |size| format!(r#"42["e","{}"]"#, "x".repeat(size)),
+            |size| format!(r#"42["e","{}"]"#, "\\u0041".repeat(size / 6)),
+            |size| format!(r#"42["e"{}]"#, ",1".repeat(size / 2)),
+            |size| format!(r#"42["e",{{{}"z":1}}]"#, r#""a":1,"#.repeat(size / 6)),
+            |size| {
+                format!(
+                    r#"451-["e",{{"_placeholder":true,"num":0}}{}]"#,
+                    ",[]".repeat(size / 3)
+                )
+            },
+        ];
+        for shape in shapes {
+            let time = |size| {
+                let text = shape(size);
+                let text = text.strip_prefix('4').unwrap();
+                let once = || {
+                    let start = std::time::Instant::now();
+                    assert!(Packet::decode(text).is_ok());
+                    start.elapsed()
+                };
+                (0..5).map(|_| once()).min().unwrap()
+            };
+            let (small, large) = (time(100_000), time(1_000_000));
+            assert!(large < small * 30, "{small:?} {large:?} {:.40}", shape(100));
+        }
+    }
+
     #[test]
     fn packets_and_their_frames() {
         let text = |frame: &Frame| String::from_utf8(frame.as_bytes()[2..].to_vec()).unwrap();

@@ -226,6 +226,81 @@ async fn a_page_of_another_origin_gets_no_session() {
 }
 
 #[tokio::test]
+async fn every_origin_is_judged_on_every_kind_of_request() {
+    let config = Config {
+        origins: Origins::List(vec!["https://good.example".to_owned()]),
+        ..Config::default()
+    };
+    let server = Server::start(config).await;
+    let mut polling = Polling::handshake(server.addr()).await;
+    server.opened().await;
+    let mut open = 1;
+    let same = format!("http://{}", server.addr());
+    for (origin, allowed) in [
+        (None, true),
+        (Some(same.as_str()), true),
+        (Some("https://good.example"), true),
+        (Some("https://sub.good.example"), false),
+        (Some("https://good.example.evil.com"), false),
+        (Some("https://good.example:444"), false),
+        (Some("http://good.example"), false),
+        (Some("https://evil.example"), false),
+        (Some("null"), false),
+    ] {
+        let line = origin.map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
+        let head = |method: &str, path: &str, more: &str| {
+            let host = server.addr();
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{line}{more}\r\n")
+        };
+        let opened = http::request(server.addr(), head("GET", POLLING, "")).await;
+        let post = head("POST", &polling.path("polling"), "Content-Length: 2\r\n");
+        let posted = http::request(server.addr(), post + "4x").await;
+        let headers: Vec<_> = origin
+            .map(|origin| ("Origin", origin))
+            .into_iter()
+            .collect();
+        let socket = RawSocket::connect(server.addr(), WEBSOCKET, &headers).await;
+        let status = if allowed { 200 } else { 403 };
+        assert_eq!(
+            (opened.status, posted.status),
+            (status, status),
+            "{origin:?}"
+        );
+        assert_eq!(socket.is_ok(), allowed, "{origin:?}");
+        if allowed {
+            polling.expect_text("4x").await;
+            server.opened().await;
+            server.opened().await;
+            drop(socket);
+            assert_eq!(server.closed().await, CloseReason::TransportClose);
+            open += 1;
+        }
+        assert_eq!(server.engine().sessions(), open, "{origin:?}");
+    }
+}
+
+#[tokio::test]
+async fn long_headers_are_judged_at_once() {
+    let server = Server::start(Config::default()).await;
+    for value in [
+        "a".repeat(60_000),
+        " ".repeat(60_000),
+        ",".repeat(60_000),
+        "a, ".repeat(20_000),
+        "permessage-deflate; a=\"".to_owned() + &"\\".repeat(59_000),
+        "x;".repeat(30_000),
+    ] {
+        for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
+            let headers = [(name, value.as_str())];
+            let socket = promptly(RawSocket::connect(server.addr(), WEBSOCKET, &headers)).await;
+            let mut socket = socket.unwrap_or_else(|answer| panic!("{name}: {}", answer.status));
+            let packet = promptly(socket.recv_text()).await;
+            assert!(packet.starts_with('0'), "{packet}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_preflight_says_what_a_page_may_send() {
     let config = Config {
         origins: Origins::Any,

@@ -34,6 +34,36 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Which web pages may connect. Default [`Origins::SameOrigin`].
     pub origins: Origins,
+    /// What [`serve`](fn@crate::serve) allows a connection before it is a session.
+    pub http: HttpConfig,
+}
+
+/// Limits of [`serve`](fn@crate::serve). Another HTTP server has its own.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// How long the headers of a request may take to arrive. Default 10 s.
+    pub header_timeout: Duration,
+    /// How many headers a request may have. Default 100.
+    pub max_headers: usize,
+    /// How many bytes the headers of a request may take, at least 8 KiB. Default 64 KiB.
+    pub max_header_bytes: usize,
+    /// How many file descriptors are kept from clients: connections are closed at once when less than so many are left
+    /// below the soft limit of the process. Default 64.
+    pub reserved_files: u64,
+    /// How long clients have to go away after a shutdown has begun. Default 10 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            max_headers: 100,
+            max_header_bytes: 64 * 1024,
+            reserved_files: 64,
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Default for Config {
@@ -50,6 +80,7 @@ impl Default for Config {
             max_outbox: 1 << 20,
             write_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
+            http: HttpConfig::default(),
         }
     }
 }

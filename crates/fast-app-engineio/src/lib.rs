@@ -34,7 +34,7 @@ mod transport;
 mod wheel;
 
 pub use body::ResponseBody;
-pub use config::Config;
+pub use config::{Config, HttpConfig};
 pub use engine::Engine;
 pub use error::RequestError;
 pub use fanout::Fanout;

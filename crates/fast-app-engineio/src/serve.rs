@@ -1,9 +1,17 @@
 //! An HTTP server with the settings that a bare one leaves out.
 
-use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, os::fd::AsRawFd, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use futures_util::{
+    TryFutureExt,
+    future::{self, Ready},
+};
+use http::{
+    Request, Response, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
 use http_body::Body;
+use http_body_util::{Either, Empty};
 use hyper::{
     body::Incoming,
     server::conn::http1::{self, UpgradeableConnection},
@@ -18,27 +26,19 @@ use tokio::{
 };
 use tower_service::Service;
 
-use crate::engine::Engine;
+use crate::{config::HttpConfig, engine::Engine};
 
-/// How long the headers of a request may take to arrive.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many headers a request may have.
-const MAX_HEADERS: usize = 100;
-/// How many bytes the headers of a request may take.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// How long clients have to go away after a shutdown has begun.
-const GRACE: Duration = Duration::from_secs(10);
-/// How long accepting rests when there are no file descriptors left.
+/// How long accepting rests when there are too few file descriptors left.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves HTTP/1.1 until `shutdown` is done, then ends all sessions of `engine`, gives open requests 10 s to finish, and
-/// returns.
+/// Serves HTTP/1.1 until `shutdown` is done, then ends all sessions of `engine`, gives open requests some time to finish,
+/// and returns.
 ///
-/// Compared with a bare hyper server it sets TCP_NODELAY, a limit for slow headers (10 s; without the timer that is set
-/// here hyper silently has none), for their number (100) and their size (64 KiB), and it keeps accepting when file
-/// descriptors run out.
+/// Compared with a bare hyper server it sets TCP_NODELAY, limits for slow headers (without the timer that is set here hyper
+/// silently has none), for their number and their size, and it keeps file descriptors back for the process itself:
+/// see [`HttpConfig`].
 ///
 /// # Errors
 ///
@@ -58,21 +58,26 @@ where
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
+    let limits = engine.config().http.clone();
+    let max_files = max_files(&limits);
     // hyper's own builder: the one of hyper-util waits without a limit to see which version of HTTP comes.
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES);
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(limits.max_headers)
+        .max_buf_size(limits.max_header_bytes);
     let (ending, _) = watch::channel(());
     tokio::pin!(shutdown);
     tracing::info!(address = %listener.local_addr()?, "listening");
     loop {
         let stream = tokio::select! {
-            accepted = accept(&listener) => accepted,
+            accepted = accept(&listener, max_files) => accepted,
             () = &mut shutdown => break,
         };
-        let service = TowerToHyperService::new(service.clone());
+        let service = LimitHeaders {
+            service: TowerToHyperService::new(service.clone()),
+            max_bytes: limits.max_header_bytes,
+        };
         let connection = http.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(run(connection.with_upgrades(), ending.subscribe()));
     }
@@ -84,7 +89,10 @@ where
         ending.closed().await;
         engine.ended().await;
     };
-    if tokio::time::timeout(GRACE, ended).await.is_err() {
+    if tokio::time::timeout(limits.shutdown_timeout, ended)
+        .await
+        .is_err()
+    {
         tracing::warn!("some connections did not end in time");
     }
     Ok(())
@@ -92,7 +100,7 @@ where
 
 /// Serves a connection; when `ending` changes, until its request is answered.
 async fn run<S, B>(
-    connection: UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<S>>,
+    connection: UpgradeableConnection<TokioIo<TcpStream>, LimitHeaders<TowerToHyperService<S>>>,
     mut ending: watch::Receiver<()>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send,
@@ -112,10 +120,62 @@ async fn run<S, B>(
     }
 }
 
+/// Refuses requests whose headers are too large. hyper's own limit is that of its buffer, which may be twice as large.
+struct LimitHeaders<S> {
+    service: S,
+    max_bytes: usize,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for LimitHeaders<S>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
+    B: Body,
+{
+    type Response = Response<Either<B, Empty<B::Data>>>;
+    type Error = S::Error;
+    type Future = future::Either<
+        future::MapOk<S::Future, fn(Response<B>) -> Self::Response>,
+        Ready<Result<Self::Response, S::Error>>,
+    >;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let line = request
+            .uri()
+            .path_and_query()
+            .map_or(1, |path| path.as_str().len());
+        // `name: value\r\n`
+        let size =
+            |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+        let bytes = line + request.headers().iter().map(size).sum::<usize>();
+        if bytes <= self.max_bytes {
+            let answer = self.service.call(request);
+            return future::Either::Left(answer.map_ok(|answer| answer.map(Either::Left)));
+        }
+        let mut refused = Response::new(Either::Right(Empty::new()));
+        *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        refused
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        future::Either::Right(future::ready(Ok(refused)))
+    }
+}
+
+/// The first file descriptor that no client gets.
+fn max_files(limits: &HttpConfig) -> u64 {
+    let soft = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+    soft.saturating_sub(limits.reserved_files)
+}
+
 /// The next connection. At the limit of file descriptors it rests instead of spinning.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener, max_files: u64) -> TcpStream {
     loop {
         match listener.accept().await {
+            // The kernel gives the lowest number that is free.
+            Ok((stream, peer)) if stream.as_raw_fd() as u64 >= max_files => {
+                tracing::warn!(%peer, "too many connections: one was closed at once");
+                drop(stream);
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
             Ok((stream, _)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY could not be set");

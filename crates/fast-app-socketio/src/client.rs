@@ -102,7 +102,10 @@ impl Client {
     fn receive(self: &Arc<Self>, message: Message) -> Result<(), PacketError> {
         let partial = self.state.lock().partial.take();
         match (message, partial) {
-            (Message::Text(text), None) => self.dispatch(Packet::decode(&text)?, Instant::now()),
+            (Message::Text(text), None) => {
+                let limits = &self.server.limits().packet;
+                self.dispatch(Packet::decode(&text, limits)?, Instant::now())
+            }
             (Message::Binary(bytes), Some((partial, since))) => {
                 self.dispatch(partial.attach(bytes, self.server.max_payload())?, since)
             }

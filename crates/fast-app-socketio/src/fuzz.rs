@@ -7,7 +7,7 @@ use fast_app_engineio::Frame;
 use crate::bus::python;
 use crate::{
     extract::Args,
-    packet::{Packet, PacketError, encode_ack, encode_disconnect, encode_event},
+    packet::{Packet, PacketError, PacketLimits, encode_ack, encode_disconnect, encode_event},
     payload::Payload,
 };
 
@@ -20,7 +20,7 @@ pub fn socketio_packet(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let Ok(packet) = Packet::decode(text) else {
+    let Ok(packet) = Packet::decode(text, &PacketLimits::default()) else {
         return;
     };
     let packet = attach((0..).map(|number| Bytes::from(vec![number])), packet);
@@ -73,7 +73,10 @@ pub(crate) fn read(frames: &[Frame]) -> Result<Packet, PacketError> {
     let attachments = frames[1..]
         .iter()
         .map(|frame| Bytes::copy_from_slice(payload(frame)));
-    attach(attachments, Packet::decode(&text[1..])?)
+    attach(
+        attachments,
+        Packet::decode(&text[1..], &PacketLimits::default())?,
+    )
 }
 
 /// The part behind the WebSocket header (RFC 6455, section 5.2).

@@ -42,7 +42,7 @@ pub use binary::Binary;
 pub use emit::{Answers, Delivery, Emit, Recipients};
 pub use error::{ConnectionRefused, EmitError, HandlerError, SocketError, SocketIoError};
 pub use extract::{Args, Auth, Data, EventName, FromArgs};
-pub use fast_app_engineio::{Config, Origins, Sid, serve, websocket_echo};
+pub use fast_app_engineio::{Config, HttpConfig, Origins, Sid, serve, websocket_echo};
 pub use handler::{
     Ack, ConnectHandler, DisconnectHandler, EventHandler, IntoAck, IntoConnect, Reply,
 };

@@ -5,9 +5,8 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 /// The longest room name, in bytes.
 const MAX_ROOM_NAME: usize = 255;
 
-/// The longest namespace or event name a client may use, in bytes.
+/// The longest namespace, in bytes.
 pub(crate) const MAX_NAMESPACE: usize = 255;
-pub(crate) const MAX_EVENT: usize = 128;
 
 /// Event names that the clients' own libraries emit, and no packet may carry (`socket.io-parser`, `RESERVED_EVENTS`).
 pub const RESERVED_EVENTS: [&str; 6] = [

@@ -14,15 +14,33 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     error::ConnectionRefused,
-    name::{MAX_EVENT, MAX_NAMESPACE, is_reserved_event},
+    name::{MAX_NAMESPACE, is_reserved_event},
     payload::Payload,
 };
 
-/// How many attachments one packet may have.
-const MAX_ATTACHMENTS: usize = 10;
+/// What a packet of a client may hold.
+#[derive(Clone, Debug)]
+pub(crate) struct PacketLimits {
+    /// Attachments.
+    pub(crate) attachments: usize,
+    /// Bytes of an event's name.
+    pub(crate) event_name: usize,
+    /// Bytes of a namespace.
+    pub(crate) namespace: usize,
+    /// How deep its JSON is nested. serde_json itself reads no more than 128.
+    pub(crate) depth: usize,
+}
 
-/// How deep the JSON of a packet may be nested.
-const MAX_DEPTH: usize = 128;
+impl Default for PacketLimits {
+    fn default() -> Self {
+        Self {
+            attachments: 10,
+            event_name: 128,
+            namespace: MAX_NAMESPACE,
+            depth: 128,
+        }
+    }
+}
 
 /// What a client may send.
 #[derive(Debug)]
@@ -100,19 +118,19 @@ pub(crate) enum PacketError {
 
 impl Packet {
     /// Reads a packet.
-    pub(crate) fn decode(text: &str) -> Result<Self, PacketError> {
+    pub(crate) fn decode(text: &str, limits: &PacketLimits) -> Result<Self, PacketError> {
         let kind = *text.as_bytes().first().ok_or(PacketError::UnknownType)?;
         if !kind.is_ascii_digit() {
             return Err(PacketError::UnknownType);
         }
         let mut rest = &text[1..];
         let attachments = match kind {
-            b'5' | b'6' => take_attachments(&mut rest)?,
+            b'5' | b'6' => take_attachments(&mut rest, limits.attachments)?,
             _ => 0,
         };
-        let namespace = take_namespace(&mut rest)?;
+        let namespace = take_namespace(&mut rest, limits.namespace)?;
         let id = take_id(&mut rest)?;
-        check_depth(rest)?;
+        check_depth(rest, limits.depth)?;
         let packet = match kind {
             b'0' => Self::Connect {
                 namespace,
@@ -123,7 +141,7 @@ impl Packet {
             b'2' | b'5' => Self::Event {
                 namespace,
                 id,
-                event: Event::parse(rest)?,
+                event: Event::parse(rest, limits.event_name)?,
             },
             b'3' | b'6' => {
                 let id = id.ok_or(PacketError::Id)?;
@@ -163,14 +181,14 @@ impl Packet {
 }
 
 impl Event {
-    fn parse(json: &str) -> Result<Self, PacketError> {
+    fn parse(json: &str, max_name: usize) -> Result<Self, PacketError> {
         let mut args = parse_args(json)?;
         if args.is_empty() {
             return Err(PacketError::EventName);
         }
         let name: String =
             serde_json::from_str(args.remove(0).get()).map_err(|_| PacketError::EventName)?;
-        if name.len() > MAX_EVENT {
+        if name.len() > max_name {
             return Err(PacketError::EventName);
         }
         if is_reserved_event(&name) {
@@ -208,18 +226,18 @@ impl Partial {
 }
 
 /// At least one digit, then `-`. A packet without attachments is of another type.
-fn take_attachments(rest: &mut &str) -> Result<usize, PacketError> {
+fn take_attachments(rest: &mut &str, max: usize) -> Result<usize, PacketError> {
     let (digits, after) = rest.split_once('-').ok_or(PacketError::Attachments)?;
     let count = parse_digits(digits).ok_or(PacketError::Attachments)?;
     *rest = after;
     match usize::try_from(count) {
-        Ok(count @ 1..=MAX_ATTACHMENTS) => Ok(count),
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
         _ => Err(PacketError::Attachments),
     }
 }
 
 /// Up to the comma or the end; a query is dropped.
-fn take_namespace(rest: &mut &str) -> Result<String, PacketError> {
+fn take_namespace(rest: &mut &str, max: usize) -> Result<String, PacketError> {
     if !rest.starts_with('/') {
         return Ok("/".to_owned());
     }
@@ -228,7 +246,7 @@ fn take_namespace(rest: &mut &str) -> Result<String, PacketError> {
     let namespace = namespace
         .split_once('?')
         .map_or(namespace, |(name, _)| name);
-    if namespace.len() > MAX_NAMESPACE {
+    if namespace.len() > max {
         return Err(PacketError::Namespace);
     }
     Ok(namespace.to_owned())
@@ -268,7 +286,7 @@ fn parse_args(json: &str) -> Result<Vec<Box<RawValue>>, PacketError> {
 }
 
 /// JSON that is taken unparsed is not measured by serde_json: whoever parses it later must not be surprised.
-fn check_depth(json: &str) -> Result<(), PacketError> {
+fn check_depth(json: &str, max: usize) -> Result<(), PacketError> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in json.bytes() {
         match byte {
@@ -277,7 +295,7 @@ fn check_depth(json: &str) -> Result<(), PacketError> {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                if depth > MAX_DEPTH {
+                if depth > max {
                     return Err(PacketError::Depth);
                 }
             }
@@ -408,6 +426,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn decode(text: &str) -> Result<Packet, PacketError> {
+        Packet::decode(text, &PacketLimits::default())
+    }
     use crate::{Binary, fuzz::read};
 
     fn show(packet: &Packet) -> String {
@@ -473,15 +495,14 @@ mod tests {
                 r#"1 attachments of ack /a 3 {"_placeholder":true,"num":0}"#,
             ),
         ] {
-            assert_eq!(show(&Packet::decode(text).unwrap()), want, "{text}");
+            assert_eq!(show(&decode(text).unwrap()), want, "{text}");
         }
     }
 
     #[test]
     fn payloads_pass_as_they_are() {
         let exact = r#"[1180591620717411303424,1.0,1e+22,{"z":1,"a":2},"\ud800"]"#;
-        let Packet::Event { event, .. } = Packet::decode(&format!("2[\"x\",{exact}]")).unwrap()
-        else {
+        let Packet::Event { event, .. } = decode(&format!("2[\"x\",{exact}]")).unwrap() else {
             panic!()
         };
         assert_eq!(event.args[0].get(), exact);
@@ -528,14 +549,14 @@ mod tests {
             (&deep, E::Depth),
             (&long, E::Namespace),
         ] {
-            assert_eq!(Packet::decode(text).err(), Some(want), "{text:.80}");
+            assert_eq!(decode(text).err(), Some(want), "{text:.80}");
         }
     }
 
     #[test]
     fn attachments_complete_a_packet() {
         let text = r#"52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
-        let partial = |text| match Packet::decode(text).unwrap() {
+        let partial = |text| match decode(text).unwrap() {
             Packet::Partial(partial) => partial,
             other => panic!("{other:?}"),
         };
@@ -579,7 +600,7 @@ mod tests {
                 let text = text.strip_prefix('4').unwrap();
                 let once = || {
                     let start = std::time::Instant::now();
-                    assert!(Packet::decode(text).is_ok());
+                    assert!(decode(text).is_ok());
                     start.elapsed()
                 };
                 (0..5).map(|_| once()).min().unwrap()

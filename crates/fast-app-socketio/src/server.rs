@@ -24,7 +24,7 @@ use crate::{
     manager::Manager,
     name::RoomName,
     namespace::Namespace,
-    packet,
+    packet::{self, PacketLimits},
     rooms::Rooms,
     socket::{Socket, WeakSocket},
     values::Values,
@@ -65,6 +65,7 @@ pub(crate) struct Limits {
     pub(crate) backlog: usize,
     pub(crate) acks: usize,
     pub(crate) ack_timeout: Duration,
+    pub(crate) packet: PacketLimits,
 }
 
 impl Default for Limits {
@@ -77,6 +78,7 @@ impl Default for Limits {
             backlog: 64,
             acks: 1_024,
             ack_timeout: Duration::from_secs(60),
+            packet: PacketLimits::default(),
         }
     }
 }
@@ -238,6 +240,30 @@ impl SocketIoBuilder {
     /// from it. Default 64.
     pub fn max_backlog(mut self, events: usize) -> Self {
         self.limits.backlog = events.max(1);
+        self
+    }
+
+    /// How many attachments one packet of a client may have. Default 10; together they count as one payload.
+    pub fn max_attachments(mut self, count: usize) -> Self {
+        self.limits.packet.attachments = count;
+        self
+    }
+
+    /// How long the name of a client's event may be, in bytes. Default 128.
+    pub fn max_event_name(mut self, bytes: usize) -> Self {
+        self.limits.packet.event_name = bytes;
+        self
+    }
+
+    /// How long the name of a namespace may be that a client asks for, in bytes. Default 255.
+    pub fn max_namespace_name(mut self, bytes: usize) -> Self {
+        self.limits.packet.namespace = bytes;
+        self
+    }
+
+    /// How deep the JSON of a client's packet may be nested. Default 128, which is also the most.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.limits.packet.depth = levels.min(128);
         self
     }
 

@@ -87,11 +87,43 @@ async fn too_many_or_too_large_headers_are_refused() {
         ("a: b\r\n".repeat(99), 200),
         ("a: b\r\n".repeat(100), 431),
         (format!("a: {}\r\n", "b".repeat(60_000)), 200),
-        (format!("a: {}\r\n", "b".repeat(130_000)), 431),
+        (format!("a: {}\r\n", "b".repeat(65_537)), 431),
     ] {
         let request = format!("GET {POLLING} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         let response = promptly(http::request(server.addr(), request)).await;
         assert_eq!(response.status, status, "{} bytes", headers.len());
+    }
+}
+
+#[tokio::test]
+async fn limits_of_requests_are_settings() {
+    let mut config = Config::default();
+    config.http.max_headers = 3;
+    config.http.max_header_bytes = 10_000;
+    let server = Server::start(config).await;
+    for (headers, status) in [
+        ("a: b\r\n".repeat(2), 200),
+        ("a: b\r\n".repeat(3), 431),
+        (format!("a: {}\r\n", "b".repeat(8_000)), 200),
+        (format!("a: {}\r\n", "b".repeat(10_001)), 431),
+    ] {
+        let request = format!("GET {POLLING} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let response = promptly(http::request(server.addr(), request)).await;
+        assert_eq!(response.status, status, "{} bytes", headers.len());
+    }
+}
+
+#[tokio::test]
+async fn descriptors_that_are_reserved_are_for_no_client() {
+    let mut config = Config::default();
+    config.http.reserved_files = u64::MAX;
+    let server = Server::start(config).await;
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+        let mut answer = Vec::new();
+        // Closed at once, whether the end or the reset is seen first.
+        let _ = promptly(stream.read_to_end(&mut answer)).await;
+        assert!(answer.is_empty());
     }
 }
 

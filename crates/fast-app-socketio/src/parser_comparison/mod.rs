@@ -18,7 +18,7 @@ use testkit::{ParsedPacket, ParserCase, run_parser};
 
 use crate::{
     fuzz::{attach, payload},
-    packet::{Packet, PacketError},
+    packet::{Packet, PacketError, PacketLimits},
 };
 use differences::{Case, listed};
 use drafts::{Draft, draft};
@@ -95,32 +95,34 @@ fn ours(text: &str) -> Result<ParsedPacket, PacketError> {
         attachments: attachments as u64,
         data,
     };
-    Ok(match attach(numbered, Packet::decode(text)?)? {
-        Packet::Connect { namespace, auth } => {
-            let auth = auth.map(|auth| auth.get().to_owned());
-            packet(0, namespace, None, 0, auth)
-        }
-        Packet::Disconnect { namespace } => packet(1, namespace, None, 0, None),
-        Packet::Event {
-            namespace,
-            id,
-            event,
-        } => {
-            let name = Value::from(event.name).to_string();
-            let data = list(std::iter::once(name).chain(shown(event.args)).collect());
-            packet(2, namespace, id, event.attachments.len(), data)
-        }
-        Packet::Ack {
-            namespace,
-            id,
-            args,
-            attachments,
-        } => {
-            let data = list(shown(args).collect());
-            packet(3, namespace, Some(id), attachments.len(), data)
-        }
-        Packet::Partial(partial) => panic!("not all attachments were taken: {partial:?}"),
-    })
+    Ok(
+        match attach(numbered, Packet::decode(text, &PacketLimits::default())?)? {
+            Packet::Connect { namespace, auth } => {
+                let auth = auth.map(|auth| auth.get().to_owned());
+                packet(0, namespace, None, 0, auth)
+            }
+            Packet::Disconnect { namespace } => packet(1, namespace, None, 0, None),
+            Packet::Event {
+                namespace,
+                id,
+                event,
+            } => {
+                let name = Value::from(event.name).to_string();
+                let data = list(std::iter::once(name).chain(shown(event.args)).collect());
+                packet(2, namespace, id, event.attachments.len(), data)
+            }
+            Packet::Ack {
+                namespace,
+                id,
+                args,
+                attachments,
+            } => {
+                let data = list(shown(args).collect());
+                packet(3, namespace, Some(id), attachments.len(), data)
+            }
+            Packet::Partial(partial) => panic!("not all attachments were taken: {partial:?}"),
+        },
+    )
 }
 
 /// What both make of these packets.

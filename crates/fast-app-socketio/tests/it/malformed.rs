@@ -320,3 +320,41 @@ async fn what_is_only_unusual_is_allowed() {
         diary.expect(name).await;
     }
 }
+
+#[tokio::test]
+async fn limits_of_packets_are_settings() {
+    let builder = SocketIo::builder()
+        .namespace(crate::echo("/"))
+        .max_attachments(1)
+        .max_event_name(20)
+        .max_namespace_name(5)
+        .max_depth(4);
+    let (_server, addr) = crate::start(builder).await;
+    let hole = r#"{"_placeholder":true,"num":0}"#;
+    for (allowed, packet) in [
+        (true, format!(r#"42["{}"]"#, "x".repeat(20))),
+        (false, format!(r#"42["{}"]"#, "x".repeat(21))),
+        (true, format!(r#"451-["abc",{hole}]"#)),
+        (false, format!(r#"452-["abc",{hole}]"#)),
+        (true, "40/abcd".to_owned()),
+        (false, "40/abcde".to_owned()),
+        (true, r#"42["abc",[[[]]]]"#.to_owned()),
+        (false, r#"42["abc",[[[[]]]]]"#.to_owned()),
+    ] {
+        let mut client = crate::echo_client(addr).await;
+        client.send_text(packet.as_str()).await;
+        if !allowed {
+            client.expect_close().await;
+            continue;
+        }
+        if packet.starts_with("45") {
+            client.send_binary([1]).await;
+        }
+        if packet.starts_with("40") {
+            client
+                .expect_text(r#"44/abcd,{"message":"Invalid namespace"}"#)
+                .await;
+        }
+        crate::expect_silence(&mut client).await;
+    }
+}

@@ -17,6 +17,8 @@ def from_line(value):
         return value
     if isinstance(value.get("$bin"), str):
         return base64.b64decode(value["$bin"])
+    if isinstance(value.get("$json"), str):
+        return from_line(json.loads(value["$json"]))
     if list(value) == ["tuple"]:
         return tuple(from_line(inner) for inner in value["tuple"])
     return {key: from_line(inner) for key, inner in value.items()}

@@ -20,6 +20,22 @@ pub(crate) fn spawn(command: &mut Command) -> Child {
         })
 }
 
+/// Sends a signal to a child, `TERM` or another name.
+pub(crate) async fn signal(child: &Child, name: &str) {
+    let id = child
+        .id()
+        .expect("a child has its id until it was waited for");
+    // The shell's own kill: the program of that name is not on every machine, and a signal by system call is unsafe.
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &id.to_string()])
+        .status()
+        .await;
+    assert!(
+        matches!(sent, Ok(status) if status.success()),
+        "cannot send SIG{name}: {sent:?}"
+    );
+}
+
 /// The lines that a child wrote, collected while it runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output(Arc<Mutex<String>>);

@@ -6,7 +6,8 @@
 //!                  {"report":"event",…}                                something happened by itself
 //! ```
 //!
-//! Binary values travel as `{"$bin":"<base64>"}` in both directions.
+//! Binary values travel as `{"$bin":"<base64>"}` in both directions, and to a Python child any value as
+//! `{"$json":"<text>"}`, with numbers in it that are too large for `serde_json`.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -9,9 +9,21 @@ pub(crate) fn js() -> PathBuf {
     js
 }
 
-/// The interpreter of the virtual environment with python-socketio.
+/// The interpreter of the virtual environment with the newest python-socketio.
 pub(crate) fn python() -> PathBuf {
-    let python = testkit().join("../target/testkit/venv/bin/python");
+    interpreter("venv")
+}
+
+/// The interpreter of the virtual environment with python-socketio 5.14.
+pub(crate) fn old_python() -> PathBuf {
+    interpreter("venv-5.14")
+}
+
+fn interpreter(venv: &str) -> PathBuf {
+    let python = testkit()
+        .join("../target/testkit")
+        .join(venv)
+        .join("bin/python");
     present(&python);
     python
 }

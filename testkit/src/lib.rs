@@ -5,7 +5,9 @@
 //! | send any bytes and see the answer | [`http`], [`RawSocket`], [`Polling`] |
 //! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
 //! | publish as another program on the bus | [`PythonManager`] |
-//! | have a Redis that may stop and come back | [`RedisServer`] |
+//! | share the bus with a worker of another kind | [`PythonServer`] |
+//! | have a Redis that may stop, freeze and come back | [`RedisServer`], [`Sentinel`] |
+//! | have a network that may fall silent | [`Proxy`] |
 //! | compare a codec with the original's | [`run_parser`] |
 //! | run a binary of the workspace, or a script that drives a browser | [`Server`], [`run_node`] |
 //!
@@ -22,9 +24,12 @@ mod install;
 mod node;
 mod parser;
 mod polling;
+mod proxy;
 mod python_manager;
+mod python_server;
 mod raw_socket;
 mod redis_server;
+mod sentinel;
 mod server;
 mod stock_client;
 
@@ -32,9 +37,12 @@ pub use frame::Frame;
 pub use node::run_node;
 pub use parser::{ParsedPacket, ParserAnswer, ParserCase, run_parser};
 pub use polling::Polling;
+pub use proxy::Proxy;
 pub use python_manager::{PythonManager, To};
+pub use python_server::PythonServer;
 pub use raw_socket::RawSocket;
 pub use redis_server::RedisServer;
+pub use sentinel::Sentinel;
 pub use server::{Server, free_port};
 pub use stock_client::{ClientEvent, ConnectOptions, StockClient};
 

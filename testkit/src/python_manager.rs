@@ -40,6 +40,17 @@ impl<'a> To<'a> {
             ..To::default()
         }
     }
+
+    /// The keyword arguments of python-socketio's `emit`.
+    pub(crate) fn kwargs(self, event: &str, data: Value) -> Value {
+        json!({
+            "event": event,
+            "data": data,
+            "room": self.room,
+            "namespace": self.namespace,
+            "skip_sid": self.skip_sid,
+        })
+    }
 }
 
 impl PythonManager {
@@ -61,16 +72,9 @@ impl PythonManager {
     /// Emits an event and waits until it is published.
     ///
     /// `data` goes as it is: null, a dict, a list. `{"tuple":[…]}` becomes a Python tuple, which python-socketio sends as
-    /// several arguments; `{"$bin":"<base64>"}` becomes `bytes`.
+    /// several arguments; `{"$bin":"<base64>"}` becomes `bytes`, and `{"$json":"<text>"}` what this text says.
     pub async fn emit(&self, event: &str, data: Value, to: To<'_>) {
-        let kwargs = json!({
-            "event": event,
-            "data": data,
-            "room": to.room,
-            "namespace": to.namespace,
-            "skip_sid": to.skip_sid,
-        });
-        self.call("emit", kwargs).await;
+        self.call("emit", to.kwargs(event, data)).await;
     }
 
     /// Awaits another method of the manager with these keyword arguments: `disconnect`, `enter_room`, `leave_room`,

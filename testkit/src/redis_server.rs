@@ -1,5 +1,6 @@
 //! A real Redis of the test's own.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,38 +13,78 @@ use crate::{TIMEOUT, free_port};
 
 /// A `redis-server` on a free port that keeps nothing on disk, killed on drop.
 ///
-/// It listens on 127.0.0.1 only. [`stop`](Self::stop) and [`start`](Self::start) play an outage: what was in it is lost, the
-/// port stays the same.
+/// It listens on 127.0.0.1 and on a Unix socket. [`stop`](Self::stop) and [`start`](Self::start) play an outage: what was
+/// in it is lost, the port stays the same. [`freeze`](Self::freeze) and [`thaw`](Self::thaw) play one that nobody is told
+/// of.
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
     folder: TempDir,
+    password: Option<String>,
+    tls: Option<Tls>,
     child: Option<Child>,
+}
+
+/// The Unix socket, in its folder.
+const SOCKET: &str = "redis.sock";
+
+/// The name that [`Sentinel`](crate::Sentinel)s know the server by.
+pub(crate) const SERVICE: &str = "mymaster";
+
+/// How it listens with TLS; its files are in the folder.
+#[derive(Debug)]
+struct Tls {
+    port: u16,
 }
 
 impl RedisServer {
     /// Starts a server and waits until it answers.
     pub async fn spawn() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut server = Self {
-            port: free_port(),
-            folder,
-            child: None,
-        };
-        // Another process may take the port between its choice and its use.
-        while let Err(output) = server.try_start().await {
-            assert!(
-                output.contains("Address already in use"),
-                "redis-server does not start:\n{output}"
-            );
-            server.port = free_port();
-        }
-        server
+        Self::stopped().spawned().await
     }
 
-    /// Its URL, database 0.
+    /// Starts a server that wants this password.
+    pub async fn spawn_with_password(password: &str) -> Self {
+        let mut server = Self::stopped();
+        server.password = Some(password.to_owned());
+        server.spawned().await
+    }
+
+    /// Starts a server that listens with TLS too, see [`tls_url`](Self::tls_url).
+    pub async fn spawn_with_tls() -> Self {
+        let mut server = Self::stopped();
+        server.make_certificates().await;
+        server.tls = Some(Tls { port: free_port() });
+        server.spawned().await
+    }
+
+    /// Its URL, with its password if there is one, database 0.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        self.url_at(self.port)
+    }
+
+    /// Its URL at another port, where a [`Proxy`](crate::Proxy) is in front of it.
+    pub fn url_at(&self, port: u16) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{port}/0"),
+            None => format!("redis://127.0.0.1:{port}/0"),
+        }
+    }
+
+    /// The URL of its Unix socket.
+    pub fn unix_url(&self) -> String {
+        format!("unix://{}", self.folder.path().join(SOCKET).display())
+    }
+
+    /// The URL of its TLS port. Clients must trust [`ca_certificate`](Self::ca_certificate).
+    pub fn tls_url(&self) -> String {
+        let tls = self.tls.as_ref().expect("it was spawned with TLS");
+        format!("rediss://localhost:{}/0", tls.port)
+    }
+
+    /// The certificate, in PEM, of the authority that signed the server's for `localhost`.
+    pub fn ca_certificate(&self) -> PathBuf {
+        self.folder.path().join("ca.crt")
     }
 
     /// Its port.
@@ -65,6 +106,45 @@ impl RedisServer {
         }
     }
 
+    /// Stops the process where it is: connections stay, and nothing answers.
+    pub async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets a frozen process go on.
+    pub async fn thaw(&self) {
+        self.signal("CONT").await;
+    }
+
+    /// Wants another password from new connections; the old ones may stay.
+    pub async fn set_password(&mut self, password: &str) {
+        let set = self.cli(&["CONFIG", "SET", "requirepass", password]).await;
+        assert_eq!(set, "OK");
+        self.password = Some(password.to_owned());
+    }
+
+    /// How many connections have subscribed to a channel.
+    pub async fn subscribers(&self, channel: &str) -> usize {
+        let answer = self.cli(&["PUBSUB", "NUMSUB", channel]).await;
+        let count = answer.lines().last().and_then(|count| count.parse().ok());
+        count.unwrap_or_else(|| panic!("PUBSUB NUMSUB answered {answer}"))
+    }
+
+    /// Waits [`TIMEOUT`] until so many connections have subscribed to a channel.
+    pub async fn until_subscribers(&self, channel: &str, count: usize) {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let now = self.subscribers(channel).await;
+            if now == count {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{now} subscribers of {channel}, expected {count}"
+            );
+        }
+    }
+
     /// Runs `redis-cli` with these arguments and gives what it prints, without the line end.
     pub async fn cli(&self, args: &[&str]) -> String {
         let output = child::spawn(self.cli_command().args(args))
@@ -82,12 +162,48 @@ impl RedisServer {
         text
     }
 
+    fn stopped() -> Self {
+        Self {
+            port: free_port(),
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            password: None,
+            tls: None,
+            child: None,
+        }
+    }
+
+    async fn spawned(mut self) -> Self {
+        // Another process may take the port between its choice and its use.
+        while let Err(output) = self.try_start().await {
+            assert!(
+                output.contains("Address already in use"),
+                "redis-server does not start:\n{output}"
+            );
+            self.port = free_port();
+            self.tls = self.tls.map(|_| Tls { port: free_port() });
+        }
+        self
+    }
+
     /// `Err` is what the server wrote before it ended.
     async fn try_start(&mut self) -> Result<(), String> {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--port", &self.port.to_string()])
+            .args(["--bind", "127.0.0.1", "--unixsocket", SOCKET])
+            .args(["--save", "", "--appendonly", "no"]);
+        if let Some(password) = &self.password {
+            command.args(["--requirepass", password]);
+        }
+        if let Some(tls) = &self.tls {
+            command
+                .args(["--tls-port", &tls.port.to_string()])
+                .args(["--tls-cert-file", "server.crt"])
+                .args(["--tls-key-file", "server.key"])
+                .args(["--tls-ca-cert-file", "ca.crt", "--tls-auth-clients", "no"]);
+        }
         let mut child = child::spawn(
-            Command::new("redis-server")
-                .args(["--port", &self.port.to_string()])
-                .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            command
                 .current_dir(self.folder.path())
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
@@ -126,9 +242,41 @@ impl RedisServer {
         let mut command = Command::new("redis-cli");
         command
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .envs(self.password.iter().map(|word| ("REDISCLI_AUTH", word)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    async fn signal(&self, name: &str) {
+        let child = self.child.as_ref().expect("redis runs");
+        child::signal(child, name).await;
+    }
+
+    /// An authority of its own, and a certificate for `localhost` that it signed.
+    async fn make_certificates(&self) {
+        let script = "set -e
+            openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=testkit -keyout ca.key -out ca.crt
+            openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
+            printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > server.ext
+            openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext \
+                -out server.crt";
+        let output = child::spawn(
+            Command::new("sh")
+                .args(["-c", script])
+                .current_dir(self.folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
+        )
+        .wait_with_output()
+        .await
+        .expect("openssl can be waited for");
+        assert!(
+            output.status.success(),
+            "openssl made no certificates:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }

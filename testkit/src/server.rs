@@ -118,15 +118,7 @@ impl Server {
 
     /// Asks it to stop with SIGTERM and waits 20 s for its exit status.
     pub async fn terminate(mut self) -> ExitStatus {
-        // The shell's own kill: the program of that name is not on every machine, and a signal by system call is unsafe.
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &self.pid().to_string()])
-            .status()
-            .await;
-        assert!(
-            matches!(sent, Ok(status) if status.success()),
-            "cannot send SIGTERM: {sent:?}"
-        );
+        child::signal(&self.child, "TERM").await;
         match timeout(LIMIT, self.child.wait()).await {
             Ok(status) => status.expect("a child can be waited for"),
             Err(_) => panic!(

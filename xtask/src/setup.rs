@@ -1,8 +1,9 @@
 //! `setup`: what the tests need besides Cargo.
 //!
 //! ```text
-//! programs    redis-server, node, npm, python3, Chromium      apt, only those that are missing
+//! programs    redis-server, openssl, node, npm, python3, Chromium      apt, only those that are missing
 //! Python      target/testkit/venv                             from testkit/py/requirements.txt
+//!             target/testkit/venv-5.14                        from testkit/py/requirements-5.14.txt
 //! npm         testkit/js/node_modules                         from testkit/js/package-lock.json
 //! ```
 //!
@@ -21,7 +22,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "redis-server",
         package: "redis-server",
@@ -29,6 +30,10 @@ const PROGRAMS: [Program; 5] = [
     Program {
         name: "redis-cli",
         package: "redis-tools",
+    },
+    Program {
+        name: "openssl",
+        package: "openssl",
     },
     Program {
         name: "node",
@@ -55,7 +60,8 @@ pub(crate) fn setup() -> Result<(), Error> {
     named_chromium()?;
     programs()?;
     node_version()?;
-    python_packages()?;
+    python_packages("venv", "requirements.txt")?;
+    python_packages("venv-5.14", "requirements-5.14.txt")?;
     npm_packages()?;
     eprintln!("setup: everything the tests need is there");
     Ok(())
@@ -153,9 +159,9 @@ fn node_version() -> Result<(), Error> {
     }
 }
 
-fn python_packages() -> Result<(), Error> {
-    let list = root().join("testkit/py/requirements.txt");
-    let venv = root().join("target/testkit/venv");
+fn python_packages(venv: &str, list: &str) -> Result<(), Error> {
+    let list = root().join("testkit/py").join(list);
+    let venv = root().join("target/testkit").join(venv);
     let stamp = venv.join("requirements.txt");
     let python = venv.join("bin/python");
     if python.exists() && is_copy(&stamp, &list) {

@@ -1,6 +1,8 @@
 //! The test kit against the reference implementation on Node and against real programs.
 
 mod browser;
+mod proxy;
+mod python_server;
 mod raw;
 mod redis;
 mod server;

@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use testkit::{PythonManager, RedisServer, To};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use testkit::{PythonManager, RedisServer, Sentinel, To};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::process::Command;
+use tokio::time::timeout;
 
 /// A connection in Redis's own protocol, subscribed to one channel.
 struct Subscriber(BufReader<TcpStream>);
@@ -111,4 +115,74 @@ async fn a_python_manager_without_redis_panics() {
     PythonManager::start(&redis.url())
         .emit("x", Value::Null, To::default())
         .await;
+}
+
+/// What is answered to a PING.
+async fn ping(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) -> String {
+    stream.write_all(b"PING\r\n").await.expect("redis reads");
+    let mut answer = vec![0; 64];
+    let length = stream.read(&mut answer).await.expect("redis answers");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn a_frozen_redis_answers_when_it_is_thawed() {
+    let redis = RedisServer::spawn().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port()))
+        .await
+        .unwrap();
+    assert_eq!(ping(&mut stream).await, "+PONG\r\n");
+    redis.freeze().await;
+    let mut pinged = std::pin::pin!(ping(&mut stream));
+    let early = timeout(Duration::from_millis(50), &mut pinged).await;
+    assert!(early.is_err(), "{early:?}");
+    redis.thaw().await;
+    assert_eq!(pinged.await, "+PONG\r\n");
+}
+
+#[tokio::test]
+async fn redis_wants_its_password_from_new_connections() {
+    let mut redis = RedisServer::spawn_with_password("first").await;
+    assert!(redis.url().starts_with("redis://:first@127.0.0.1:"));
+    let connect = async || {
+        TcpStream::connect(("127.0.0.1", redis.port()))
+            .await
+            .unwrap()
+    };
+    assert!(ping(&mut connect().await).await.starts_with("-NOAUTH"));
+    redis.set_password("second").await;
+    assert_eq!(redis.cli(&["PING"]).await, "PONG");
+    redis.stop().await;
+    redis.start().await;
+    assert_eq!(redis.cli(&["PING"]).await, "PONG");
+}
+
+#[tokio::test]
+async fn redis_is_reached_by_its_other_ways() {
+    let redis = RedisServer::spawn_with_tls().await;
+    let url = redis.unix_url();
+    let path = url.strip_prefix("unix://").unwrap();
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    assert_eq!(ping(&mut stream).await, "+PONG\r\n");
+
+    let output = Command::new("redis-cli")
+        .args(["--tls", "-u", &redis.tls_url(), "--cacert"])
+        .arg(redis.ca_certificate())
+        .arg("PING")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.stdout, b"PONG\n", "{output:?}");
+
+    let sentinel = Sentinel::spawn(&redis).await;
+    assert!(sentinel.url().ends_with("/0/mymaster"));
+}
+
+#[tokio::test]
+async fn subscribers_are_counted() {
+    let redis = RedisServer::spawn().await;
+    assert_eq!(redis.subscribers("socketio").await, 0);
+    let _one = Subscriber::new(&redis, "socketio").await;
+    let _two = Subscriber::new(&redis, "socketio").await;
+    redis.until_subscribers("socketio", 2).await;
 }

@@ -84,7 +84,7 @@ async fn worker(manager: Manager, pen: &Pen) -> (SocketIo, SocketAddr) {
     started
 }
 
-async fn until_listening(manager: &Manager) {
+pub(crate) async fn until_listening(manager: &Manager) {
     let listening = async {
         while !manager.is_listening() {
             tokio::task::yield_now().await;

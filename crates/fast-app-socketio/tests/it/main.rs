@@ -5,6 +5,7 @@
 //! | `connect`, `disconnect` | the two ends of a socket's life |
 //! | `events`, `acks`, `binary` | what travels between them |
 //! | `rooms`, `reach`, `bus` | one event to many sockets, here and on other workers |
+//! | `fleet` | the same with Python workers among them |
 //! | `malformed` | what a client must not send |
 //! | `clients` | the libraries that applications use |
 
@@ -17,6 +18,7 @@ mod clients;
 mod connect;
 mod disconnect;
 mod events;
+mod fleet;
 mod malformed;
 mod reach;
 mod rooms;

@@ -1,0 +1,134 @@
+//! `fast-app init`
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cli::{Init, Source},
+    error::Error,
+    output::Report,
+    plan::{Plan, normal, shown},
+    project::{
+        current_folder,
+        manifest::{self, Dependency, For, Origin},
+    },
+    templates,
+};
+
+/// Names that Cargo or Rust have a use for.
+const TAKEN: &[&str] = &[
+    "alloc",
+    "axum",
+    "core",
+    "dotenvy",
+    "fast-app",
+    "jsonwebtoken",
+    "proc-macro",
+    "serde",
+    "serde_json",
+    "std",
+    "test",
+    "tokio",
+    "tracing",
+    "tracing-subscriber",
+];
+
+/// A new project.
+pub(super) fn init(args: &Init) -> Result<Report, Error> {
+    let here = current_folder()?;
+    let root = normal(&here.join(&args.dir));
+    let package = match &args.name {
+        Some(name) => checked(name)?,
+        None => checked(&derived(&root))?,
+    };
+    let mut plan = Plan::new(&root);
+    plan.create("Cargo.toml", manifest_of(&package, &root, &args.source)?)?;
+    plan.provide(".env", templates::ENV.replace(templates::SECRET, &secret()))?;
+    for (path, template) in templates::INIT {
+        plan.create(path, templates::for_package(template, &package))?;
+    }
+    if root != here {
+        plan.next(format!("cd {}", shown(&args.dir)));
+    }
+    plan.next("cargo run, or `fast-app serve`");
+    plan.next("fast-app publish socketio");
+    plan.carry_out(&args.writing)
+}
+
+/// The name of a folder as that of a package.
+fn derived(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    name.to_lowercase().replace([' ', '.'], "-")
+}
+
+fn checked(name: &str) -> Result<String, Error> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let reason = if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        "it does not begin with a letter of ASCII"
+    } else if !name.chars().all(is_word) {
+        "it has other characters than letters of ASCII, digits, `-` and `_`"
+    } else if TAKEN.contains(&name) {
+        "a crate of this name is used already"
+    } else if syn::parse_str::<syn::Ident>(&name.replace('-', "_")).is_err() {
+        "it is a keyword of Rust"
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(Error::PackageName {
+        name: name.to_owned(),
+        reason,
+    })
+}
+
+fn manifest_of(package: &str, root: &Path, source: &Source) -> Result<String, Error> {
+    let text =
+        templates::for_package(templates::MANIFEST, package).replace("fast-app = \"0.0.0\"\n", "");
+    let path = source.path()?;
+    let mut text = manifest::add(&text, For::Program, &[source.dependency(&path)])?;
+    if is_in_workspace(root) {
+        text.push_str("\n# Not a member of the workspace above this folder.\n[workspace]\n");
+    }
+    Ok(text)
+}
+
+fn is_in_workspace(root: &Path) -> bool {
+    let mut above = root.ancestors().skip(1);
+    above.any(|folder| {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml"));
+        text.is_ok_and(|text| manifest::is_workspace(&text))
+    })
+}
+
+/// 32 random bytes, in hexadecimal digits.
+fn secret() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Source {
+    /// The folder of the crate, if one was named.
+    pub(super) fn path(&self) -> Result<Option<String>, Error> {
+        let Some(path) = &self.fast_app_path else {
+            return Ok(None);
+        };
+        let refused = || Error::FastAppPath { path: path.clone() };
+        let folder: PathBuf = path.canonicalize().map_err(|_| refused())?;
+        match manifest::is_package(&folder.join("Cargo.toml"), "fast-app") {
+            true => Ok(Some(folder.to_str().ok_or_else(refused)?.to_owned())),
+            false => Err(refused()),
+        }
+    }
+
+    /// The dependency on `fast-app`: this path, or the version of this command.
+    pub(super) fn dependency<'a>(&self, path: &'a Option<String>) -> Dependency<'a> {
+        Dependency {
+            name: "fast-app",
+            from: match path {
+                Some(path) => Origin::Path(path),
+                None => Origin::Version(env!("CARGO_PKG_VERSION")),
+            },
+            default_features: true,
+            features: &[],
+        }
+    }
+}

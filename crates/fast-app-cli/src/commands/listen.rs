@@ -1,0 +1,116 @@
+//! `fast-app listen`
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{
+    cli::Listen,
+    error::Error,
+    live::{
+        client::{Client, Heard},
+        packet::Event,
+    },
+    output::{Format, print_json, print_line, remark},
+};
+
+/// Prints events until it is interrupted, or has printed enough of them.
+#[tokio::main(flavor = "current_thread")]
+pub(super) async fn listen(args: &Listen, format: Format) -> Result<(), Error> {
+    check(args)?;
+    let auth = args.auth.as_deref().unwrap_or_default();
+    let mut client = Client::connect(&args.url, &args.namespace, auth).await?;
+    remark(&format!("connected to {} of {}", args.namespace, args.url));
+    let mut rooms = HashMap::new();
+    for (id, join) in args.join.chunks_exact(2).enumerate() {
+        client
+            .call(id, &format!("join_{}", join[0]), &join[1])
+            .await?;
+        rooms.insert(id as u64, join[0].clone());
+    }
+    let interrupted = tokio::signal::ctrl_c();
+    let ended = tokio::select! {
+        ended = print_events(&mut client, args, rooms, format) => ended,
+        _ = interrupted => Ok(()),
+    };
+    client.close().await;
+    ended
+}
+
+/// Everything that can be seen to be wrong before anybody is connected.
+fn check(args: &Listen) -> Result<(), Error> {
+    if !args.namespace.starts_with('/') {
+        return Err(Error::Namespace {
+            namespace: args.namespace.clone(),
+        });
+    }
+    let auth = args
+        .auth
+        .iter()
+        .map(|json| ("the value of --auth".to_owned(), json));
+    let joins = args.join.chunks_exact(2);
+    let joins = joins.map(|join| (format!("the payload for joining `{}`", join[0]), &join[1]));
+    for (what, json) in auth.chain(joins) {
+        serde_json::from_str::<&RawValue>(json).map_err(|source| Error::Json { what, source })?;
+    }
+    Ok(())
+}
+
+async fn print_events(
+    client: &mut Client,
+    args: &Listen,
+    rooms: HashMap<u64, String>,
+    format: Format,
+) -> Result<(), Error> {
+    let mut left = args.count;
+    while left != Some(0) {
+        match client.next().await? {
+            Heard::Answer(id, answer) => {
+                let room = rooms.get(&id).map_or("", String::as_str);
+                joined(room, answer.first().unwrap_or(&Value::Null))?;
+            }
+            // The answer says the same, and which room.
+            Heard::Event(event) if event.name == "joined" && !rooms.is_empty() => {}
+            Heard::Event(event) => {
+                print(&event, format)?;
+                left = left.map(|left| left - 1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `{"ok":true,"room":"chat|1"}`
+fn joined(key: &str, answer: &Value) -> Result<(), Error> {
+    if answer["ok"] == false {
+        let error = &answer["error"];
+        let reason = error["msg"].as_str().or(error["type"].as_str());
+        return Err(Error::NotJoined {
+            room: key.to_owned(),
+            reason: reason.map_or_else(|| answer.to_string(), str::to_owned),
+        });
+    }
+    remark(&format!(
+        "joined {}",
+        answer["room"].as_str().unwrap_or(key)
+    ));
+    Ok(())
+}
+
+fn print(event: &Event, format: Format) -> Result<(), Error> {
+    if format == Format::Json {
+        return print_json(&json!({ "event": event.name, "args": event.args }));
+    }
+    let args = event.args.iter().map(|arg| printable(arg.get()));
+    let line = std::iter::once(printable(&event.name)).chain(args);
+    print_line(&line.collect::<Vec<_>>().join(" "))
+}
+
+/// Without characters that a terminal would obey.
+fn printable(text: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}

@@ -1,0 +1,161 @@
+//! `fast-app make`
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cli::{Make, Piece, Source},
+    error::Error,
+    name::{Kind, TypeName},
+    output::Report,
+    plan::{Plan, shown},
+    project::{
+        Kind as Target, Project,
+        manifest::{self, Dependency, For, Origin},
+    },
+    templates,
+};
+
+use super::publish::{SERDE, SERDE_JSON, TRACING, declare_file, depend};
+
+/// One room, event, namespace or resource.
+pub(super) fn make(what: &Make) -> Result<Report, Error> {
+    let (kind, piece) = match what {
+        Make::Room { piece, .. } => (Kind::Room, piece),
+        Make::BroadcastEvent { piece } => (Kind::BroadcastEvent, piece),
+        Make::Namespace { piece } => (Kind::Namespace, piece),
+        Make::Resource { piece } => (Kind::Resource, piece),
+        Make::Event { piece } => (Kind::Event, piece),
+    };
+    let name = TypeName::parse(&piece.name, kind)?;
+    let project = Project::here()?;
+    let mut plan = Plan::new(&project.root);
+    let folder = folder(&project, kind, piece)?;
+    let file = folder.join(name.module()).with_extension("rs");
+    plan.create(&file, templates::made(kind, &name))?;
+    match folder.starts_with(project.source()) {
+        true => declare_file(&project, &mut plan, &file, Some(name.as_str()))?,
+        false => plan.next(format!(
+            "declare the module: {} lies outside of {}",
+            shown(&file),
+            shown(project.source())
+        )),
+    }
+    let source = Source {
+        fast_app_path: None,
+    };
+    depend(&mut plan, &source, dependencies(kind))?;
+    if let Make::Room { test: true, .. } = what {
+        add_test(&project, &mut plan, &name, &folder)?;
+    }
+    advise(&project, &mut plan, kind, &name, &file)?;
+    plan.carry_out(&piece.writing)
+}
+
+/// Where it belongs, unless a person says otherwise.
+fn folder(project: &Project, kind: Kind, piece: &Piece) -> Result<PathBuf, Error> {
+    let folder = match kind {
+        Kind::Room => "socketio/rooms",
+        Kind::BroadcastEvent => "socketio/events",
+        Kind::Namespace => "socketio/namespaces",
+        Kind::Resource => "resources",
+        Kind::Event => "events",
+    };
+    let authentication = project.source().join("socketio/common/authentication.rs");
+    if kind == Kind::Namespace && !project.root.join(authentication).is_file() {
+        return Err(Error::NoAuthentication);
+    }
+    match &piece.path {
+        Some(path) => project.inside(path),
+        None => Ok(project.source().join(folder)),
+    }
+}
+
+/// What the stub needs besides `fast-app`: derived code names `serde` itself.
+fn dependencies(kind: Kind) -> &'static [Dependency<'static>] {
+    match kind {
+        Kind::Room | Kind::BroadcastEvent => &[SERDE],
+        Kind::Namespace => &[TRACING],
+        Kind::Resource | Kind::Event => &[],
+    }
+}
+
+/// What a test of a room needs; `serde_json` too.
+const FOR_TESTS: [Dependency<'_>; 3] = [
+    Dependency {
+        name: "axum",
+        from: Origin::Version("0.8"),
+        ..SERDE_JSON
+    },
+    Dependency {
+        name: "tokio",
+        from: Origin::Version("1"),
+        features: &["macros", "rt"],
+        ..SERDE_JSON
+    },
+    Dependency {
+        name: "tower",
+        from: Origin::Version("0.5"),
+        features: &["util"],
+        ..SERDE_JSON
+    },
+];
+
+/// A test of a room's guard, which goes through a server as clients do.
+fn add_test(
+    project: &Project,
+    plan: &mut Plan,
+    name: &TypeName,
+    folder: &Path,
+) -> Result<(), Error> {
+    let package = &project.package;
+    if project.kind != Target::Library {
+        return Err(Error::NoLibrary {
+            package: package.clone(),
+        });
+    }
+    let module = shown(folder.strip_prefix(project.source()).unwrap_or(folder)).replace('/', "::");
+    let text = templates::for_type(templates::ROOM_TEST, Kind::Room, name)
+        .replace("room_module::", &format!("{module}::"));
+    let text = templates::for_package(&text, package);
+    plan.create(format!("tests/{}.rs", name.module()), text)?;
+    plan.provide("tests/client/mod.rs", templates::TEST_CLIENT.to_owned())?;
+    let manifest = plan.text("Cargo.toml")?.unwrap_or_default();
+    let present = manifest::names(&manifest)?;
+    let missing: Vec<_> = FOR_TESTS
+        .into_iter()
+        .chain([SERDE_JSON])
+        .filter(|dependency| !present.iter().any(|name| name == dependency.name))
+        .collect();
+    plan.edit(
+        "Cargo.toml",
+        manifest::add(&manifest, For::Tests, &missing)?,
+    )
+}
+
+/// What is left to a person.
+fn advise(
+    project: &Project,
+    plan: &mut Plan,
+    kind: Kind,
+    name: &TypeName,
+    file: &Path,
+) -> Result<(), Error> {
+    plan.next(format!("edit the marked lines in {}", shown(file)));
+    let (place, line) = match kind {
+        Kind::Room => (
+            "socketio/namespaces/global_namespace.rs",
+            format!("#[register_room({})]", name.as_str()),
+        ),
+        Kind::Namespace => (
+            "modules/asgi/socketio.rs",
+            format!(".namespace({})", name.as_str()),
+        ),
+        _ => return Ok(()),
+    };
+    let place = project.source().join(place);
+    let text = plan.text(&place)?.unwrap_or_default();
+    if !text.contains(&line) {
+        plan.next(format!("register it in {}: {line}", shown(&place)));
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! What happens.
+
+mod update_chat;
+
+pub use update_chat::UpdateChat;

@@ -1,0 +1,3 @@
+//! Broken.
+
+pub mod {

@@ -1,0 +1,3 @@
+//! `features`.
+
+pub mod chat;

@@ -1,0 +1,5 @@
+//! What happens.
+
+mod new_chat;
+
+pub use new_chat::NewChat;

@@ -1,0 +1,7 @@
+#[path = "old.rs"]
+mod zoo;
+
+pub use zoo::{
+    Lion,
+    Zoo,
+};

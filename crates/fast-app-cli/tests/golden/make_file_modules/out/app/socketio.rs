@@ -1,0 +1,2 @@
+mod rooms;
+pub use rooms::*;

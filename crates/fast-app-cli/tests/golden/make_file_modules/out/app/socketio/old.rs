@@ -1,0 +1,2 @@
+pub struct Zoo;
+pub struct Lion;

@@ -1,0 +1,3 @@
+pub mod socketio {
+    pub struct Mine;
+}

@@ -1,0 +1,3 @@
+//! Everything that clients see over Socket.IO.
+
+pub mod rooms;

@@ -1,0 +1,5 @@
+//! Rooms that clients may join.
+
+mod chat_room;
+
+pub use chat_room::ChatRoom;

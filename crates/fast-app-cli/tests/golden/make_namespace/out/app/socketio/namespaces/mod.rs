@@ -1,0 +1,5 @@
+//! What clients may connect to.
+
+mod admin_namespace;
+
+pub use admin_namespace::AdminNamespace;

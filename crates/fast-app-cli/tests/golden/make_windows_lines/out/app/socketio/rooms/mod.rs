@@ -1,0 +1,5 @@
+//! Rooms.
+
+mod chat_room;
+
+pub use chat_room::ChatRoom;

@@ -1,0 +1,6 @@
+mod modules;
+mod socketio;
+
+fn main() {
+    println!("hi");
+}

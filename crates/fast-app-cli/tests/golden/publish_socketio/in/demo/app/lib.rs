@@ -1,0 +1,4 @@
+//! The application.
+
+pub mod controllers;
+pub mod modules;

@@ -1,0 +1,5 @@
+//! The application.
+
+pub mod controllers;
+pub mod modules;
+pub mod socketio;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::request::Parts;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::MissedTickBehavior};
@@ -110,10 +111,11 @@ impl Engine {
         (session, open)
     }
 
-    /// Opens a session on a WebSocket; its open packet is on the way.
+    /// Opens a session on a WebSocket; its open packet is on the way, behind the `head` of its connection.
     pub(crate) fn open_websocket(
         self: &Arc<Self>,
         socket: Arc<Socket>,
+        head: Bytes,
         request: &Parts,
     ) -> Arc<Session> {
         let session = Arc::new(Session::websocket(
@@ -122,7 +124,11 @@ impl Engine {
             self.next_shard(),
             socket,
         ));
-        session.send(&[self.open_packet(session.sid(), &[])]);
+        let open = self.open_packet(session.sid(), &[]);
+        match head.is_empty() {
+            true => session.send(&[open]),
+            false => session.send(&[Frame::raw(head), open]),
+        };
         self.register(&session, request);
         session
     }

@@ -41,6 +41,11 @@ impl Frame {
         &self.0
     }
 
+    /// Bytes that are written as they are, in front of the first frame.
+    pub(crate) fn raw(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// An Engine.IO packet that is no message, such as `2` or `3probe`.
     pub(crate) fn control(packet: &str) -> Self {
         Self::packet(packet.len(), |text| text.push_str(packet))

@@ -16,17 +16,19 @@ use hyper::{
     body::Incoming,
     server::conn::http1::{self, UpgradeableConnection},
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::JoinSet,
 };
 use tower_service::Service;
 
-use crate::{config::HttpConfig, engine::Engine};
+use crate::{
+    config::HttpConfig,
+    engine::Engine,
+    transport::{Cork, Corked},
+};
 
 /// How long accepting rests when there are too few file descriptors left.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -40,6 +42,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// silently has none), for their number and their size, and it keeps file descriptors back for the process itself:
 /// see [`HttpConfig`].
 ///
+/// It runs as a task of its own: on a runtime with several threads the main one would have to wake another for each
+/// connection. Dropping the future ends it at once.
+///
 /// # Errors
 ///
 /// When the listener's address cannot be asked for; single connections that fail are logged.
@@ -47,7 +52,28 @@ pub async fn serve<S, B>(
     listener: TcpListener,
     service: S,
     engine: Arc<Engine>,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut task = JoinSet::new();
+    task.spawn(accept_all(listener, service, engine, shutdown));
+    let ended = task.join_next().await.expect("a task was spawned");
+    ended.map_err(io::Error::other)?
+}
+
+async fn accept_all<S, B>(
+    listener: TcpListener,
+    service: S,
+    engine: Arc<Engine>,
+    shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -74,11 +100,13 @@ where
             accepted = accept(&listener, max_files) => accepted,
             () = &mut shutdown => break,
         };
-        let service = LimitHeaders {
+        let cork = Cork::default();
+        let service = Guarded {
             service: TowerToHyperService::new(service.clone()),
             max_bytes: limits.max_header_bytes,
+            cork: cork.clone(),
         };
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = http.serve_connection(Corked::new(stream, cork), service);
         tokio::spawn(run(connection.with_upgrades(), ending.subscribe()));
     }
     drop(listener);
@@ -100,7 +128,7 @@ where
 
 /// Serves a connection; when `ending` changes, until its request is answered.
 async fn run<S, B>(
-    connection: UpgradeableConnection<TokioIo<TcpStream>, LimitHeaders<TowerToHyperService<S>>>,
+    connection: UpgradeableConnection<Corked, Guarded<TowerToHyperService<S>>>,
     mut ending: watch::Receiver<()>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send,
@@ -120,13 +148,15 @@ async fn run<S, B>(
     }
 }
 
-/// Refuses requests whose headers are too large. hyper's own limit is that of its buffer, which may be twice as large.
-struct LimitHeaders<S> {
+/// Refuses requests whose headers are too large (hyper's own limit is that of its buffer, which may be twice as large) and
+/// gives the others the cork of their connection.
+struct Guarded<S> {
     service: S,
     max_bytes: usize,
+    cork: Cork,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for LimitHeaders<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for Guarded<S>
 where
     S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
     B: Body,
@@ -138,7 +168,7 @@ where
         Ready<Result<Self::Response, S::Error>>,
     >;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let line = request
             .uri()
             .path_and_query()
@@ -148,6 +178,7 @@ where
             |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
         let bytes = line + request.headers().iter().map(size).sum::<usize>();
         if bytes <= self.max_bytes {
+            request.extensions_mut().insert(self.cork.clone());
             let answer = self.service.call(request);
             return future::Either::Left(answer.map_ok(|answer| answer.map(Either::Left)));
         }

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 use super::{
     decoder::{Decoder, Incoming},
-    handshake, socket,
+    handshake,
+    socket::{self, Upgrade},
     websocket::say_goodbye,
 };
 use crate::{
@@ -41,7 +42,12 @@ pub fn websocket_echo<B>(
 
 async fn echo(upgrade: OnUpgrade, mut decoder: Decoder) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
-    let (socket, mut reader, early) = socket::take_apart(upgraded);
+    let Upgrade {
+        socket,
+        mut reader,
+        early,
+        ..
+    } = socket::take_apart(upgraded);
     let mut incoming = Vec::new();
     let mut decoded = decoder.decode(&early, &mut incoming);
     let code = loop {

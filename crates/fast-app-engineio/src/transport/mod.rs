@@ -1,5 +1,6 @@
 //! How bytes reach a client: the only code that touches sockets.
 
+mod cork;
 pub(crate) mod decoder;
 mod echo;
 mod handshake;
@@ -7,5 +8,6 @@ pub(crate) mod polling;
 mod socket;
 pub(crate) mod websocket;
 
+pub(crate) use cork::{Cork, Corked};
 pub use echo::websocket_echo;
 pub(crate) use socket::Socket;

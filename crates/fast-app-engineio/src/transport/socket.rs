@@ -19,6 +19,7 @@ use tokio::{
     sync::{Mutex, Notify},
 };
 
+use super::Corked;
 use crate::outbox::Outbox;
 
 /// How many frames one system call takes.
@@ -50,37 +51,67 @@ pub(crate) enum Reader {
     Other(Arc<Socket>, ReadHalf<Stream>),
 }
 
-/// Takes an upgraded connection out of hyper: both sides, and what hyper has read beyond the request.
-pub(crate) fn take_apart(upgraded: Upgraded) -> (Arc<Socket>, Reader, bytes::Bytes) {
+/// An upgraded connection, out of hyper.
+pub(crate) struct Upgrade {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) reader: Reader,
+    /// What hyper has read beyond the request.
+    pub(crate) early: bytes::Bytes,
+    /// What hyper was kept from writing, to be written first.
+    pub(crate) head: bytes::Bytes,
+}
+
+/// Takes an upgraded connection out of hyper.
+pub(crate) fn take_apart(upgraded: Upgraded) -> Upgrade {
+    let upgraded = match upgraded.downcast::<Corked>() {
+        Ok(parts) => {
+            let (stream, head) = parts.io.into_parts();
+            return Upgrade {
+                head: head.into(),
+                ..tcp(stream, parts.read_buf)
+            };
+        }
+        Err(upgraded) => upgraded,
+    };
     // Under hyper-util's `auto` server the stream sits in a wrapper, under hyper's own it does not.
     let upgraded =
         match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return tcp(parts.io.into_inner(), parts.read_buf),
+            Ok(parts) => return tcp_without_delay(parts.io.into_inner(), parts.read_buf),
             Err(upgraded) => upgraded,
         };
     match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => tcp(parts.io.into_inner(), parts.read_buf),
+        Ok(parts) => tcp_without_delay(parts.io.into_inner(), parts.read_buf),
         Err(upgraded) => {
             let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
             let socket = Arc::new(Socket::Other {
                 writer: Mutex::new(writer),
                 ended: Notify::new(),
             });
-            (
-                socket.clone(),
-                Reader::Other(socket, reader),
-                bytes::Bytes::new(),
-            )
+            Upgrade {
+                socket: socket.clone(),
+                reader: Reader::Other(socket, reader),
+                early: bytes::Bytes::new(),
+                head: bytes::Bytes::new(),
+            }
         }
     }
 }
 
-fn tcp(stream: TcpStream, read: bytes::Bytes) -> (Arc<Socket>, Reader, bytes::Bytes) {
+fn tcp_without_delay(stream: TcpStream, early: bytes::Bytes) -> Upgrade {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    tcp(stream, early)
+}
+
+fn tcp(stream: TcpStream, early: bytes::Bytes) -> Upgrade {
     let socket = Arc::new(Socket::Tcp(stream));
-    (socket.clone(), Reader::Tcp(socket), read)
+    Upgrade {
+        socket: socket.clone(),
+        reader: Reader::Tcp(socket),
+        early,
+        head: bytes::Bytes::new(),
+    }
 }
 
 impl Socket {

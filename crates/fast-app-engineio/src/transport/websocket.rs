@@ -7,9 +7,10 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
+    Cork,
     decoder::{DecodeError, Decoder, Incoming},
     handshake,
-    socket::{self, Reader, Socket},
+    socket::{self, Reader, Socket, Upgrade},
 };
 use crate::{
     body::ResponseBody,
@@ -32,6 +33,9 @@ pub(crate) fn accept(
     let engine = engine.clone();
     match session {
         None => {
+            if let Some(cork) = request.extensions.remove::<Cork>() {
+                cork.close();
+            }
             tokio::spawn(serve_new(engine, upgrade, request));
         }
         Some(session) => {
@@ -44,9 +48,14 @@ pub(crate) fn accept(
 
 async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
     let Ok(upgraded) = upgrade.await else { return };
-    let (socket, reader, early) = socket::take_apart(upgraded);
+    let Upgrade {
+        socket,
+        reader,
+        early,
+        head,
+    } = socket::take_apart(upgraded);
     let decoder = decoder(&engine);
-    let session = engine.open_websocket(socket, &request);
+    let session = engine.open_websocket(socket, head, &request);
     // A task of its own: an idle client's task holds only what it needs to read.
     tokio::spawn(read_session(session, reader, decoder, Vec::new(), early));
 }
@@ -57,7 +66,12 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
     let Ok(Ok(upgraded)) = timeout_at(deadline, upgrade).await else {
         return session.abandon_upgrade();
     };
-    let (socket, mut reader, early) = socket::take_apart(upgraded);
+    let Upgrade {
+        socket,
+        mut reader,
+        early,
+        ..
+    } = socket::take_apart(upgraded);
     let mut decoder = Decoder::new(session.config().max_payload, session.config().max_fragments);
     let probe = probe(&session, &socket, &mut reader, &mut decoder, &early);
     let code = match timeout_at(deadline, probe).await {

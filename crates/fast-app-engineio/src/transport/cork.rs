@@ -1,0 +1,104 @@
+//! Letting the answer to a WebSocket's handshake leave together with the open packet, in one system call.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// A connection under hyper whose next bytes can be held back, by whoever answers the request: it finds a [`Cork`] among
+/// the request's extensions.
+pub(crate) struct Corked {
+    stream: TokioIo<TcpStream>,
+    cork: Cork,
+    held: Vec<u8>,
+}
+
+/// Holds back what hyper writes.
+#[derive(Clone, Default)]
+pub(crate) struct Cork(Arc<AtomicBool>);
+
+impl Cork {
+    /// From now on nothing is written; the connection must be taken out of hyper.
+    pub(crate) fn close(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Corked {
+    pub(crate) fn new(stream: TcpStream, cork: Cork) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            cork,
+            held: Vec::new(),
+        }
+    }
+
+    /// The connection, and what is to be written to it first.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream.into_inner(), self.held)
+    }
+}
+
+impl Read for Corked {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Corked {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.cork.is_closed() {
+            self.held.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.cork.is_closed() {
+            let before = self.held.len();
+            slices
+                .iter()
+                .for_each(|slice| self.held.extend_from_slice(slice));
+            return Poll::Ready(Ok(self.held.len() - before));
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -3,6 +3,7 @@
 //! | to… | use |
 //! |---|---|
 //! | send any bytes and see the answer | [`http`], [`RawSocket`], [`Polling`] |
+//! | hear numbered events through an outage | [`Tally`] |
 //! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
 //! | publish as another program on the bus | [`PythonManager`] |
 //! | share the bus with a worker of another kind | [`PythonServer`] |
@@ -32,6 +33,7 @@ mod redis_server;
 mod sentinel;
 mod server;
 mod stock_client;
+mod tally;
 
 pub use frame::Frame;
 pub use node::run_node;
@@ -45,6 +47,7 @@ pub use redis_server::RedisServer;
 pub use sentinel::Sentinel;
 pub use server::{Server, free_port};
 pub use stock_client::{ClientEvent, ConnectOptions, StockClient};
+pub use tally::Tally;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@
 //! | `events`, `acks`, `binary` | what travels between them |
 //! | `rooms`, `reach`, `bus` | one event to many sockets, here and on other workers |
 //! | `fleet` | the same with Python workers among them |
+//! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
 //! | `clients` | the libraries that applications use |
 
@@ -20,6 +21,7 @@ mod disconnect;
 mod events;
 mod fleet;
 mod malformed;
+mod outage;
 mod reach;
 mod rooms;
 

@@ -13,7 +13,8 @@ use crate::http;
 /// Forwards TCP connections to a port on 127.0.0.1, until it is told otherwise.
 ///
 /// [`pause`](Self::pause) plays a network that is dead without saying so: connections stay, new ones are accepted, and
-/// nothing comes through in either direction. [`cut`](Self::cut) plays one that resets every connection.
+/// nothing comes through in either direction. [`strand`](Self::strand) plays one that has forgotten its connections, and
+/// [`cut`](Self::cut) one that resets them.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -25,6 +26,10 @@ pub struct Proxy {
 struct State {
     silent: bool,
     cuts: u64,
+    /// How many connections there were so far.
+    accepted: u64,
+    /// How many of them, the first, are silent for ever.
+    stranded: u64,
 }
 
 impl Proxy {
@@ -59,6 +64,12 @@ impl Proxy {
         self.state.send_modify(|state| state.silent = false);
     }
 
+    /// Forwards nothing on the connections of now, for ever; new ones are served.
+    pub fn strand(&self) {
+        self.state
+            .send_modify(|state| state.stranded = state.accepted);
+    }
+
     /// Resets every connection; new ones are served.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -75,15 +86,27 @@ async fn accept(listener: TcpListener, upstream: SocketAddr, state: watch::Sende
     let mut connections = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.expect("a listener goes on");
-        connections.spawn(serve(client, upstream, state.subscribe()));
+        state.send_modify(|state| state.accepted += 1);
+        let gate = Gate {
+            number: state.borrow().accepted,
+            state: state.subscribe(),
+        };
+        connections.spawn(serve(client, upstream, gate));
     }
 }
 
-async fn serve(client: TcpStream, upstream: SocketAddr, state: watch::Receiver<State>) {
-    let mut cut = state.clone();
+/// What one connection waits at.
+#[derive(Clone)]
+struct Gate {
+    number: u64,
+    state: watch::Receiver<State>,
+}
+
+async fn serve(client: TcpStream, upstream: SocketAddr, gate: Gate) {
+    let mut cut = gate.state.clone();
     let before = cut.borrow().cuts;
     let server = tokio::select! {
-        server = connect(upstream, state.clone()) => server,
+        server = connect(upstream, gate.clone()) => server,
         _ = cut.wait_for(|state| state.cuts > before) => return http::reset(client),
     };
     let Ok(mut server) = server else {
@@ -94,8 +117,8 @@ async fn serve(client: TcpStream, upstream: SocketAddr, state: watch::Receiver<S
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::select! {
-            _ = forward(from_client, to_server, state.clone()) => false,
-            _ = forward(from_server, to_client, state) => false,
+            _ = forward(from_client, to_server, gate.clone()) => false,
+            _ = forward(from_server, to_client, gate) => false,
             _ = cut.wait_for(|state| state.cuts > before) => true,
         }
     };
@@ -105,8 +128,8 @@ async fn serve(client: TcpStream, upstream: SocketAddr, state: watch::Receiver<S
     }
 }
 
-async fn connect(upstream: SocketAddr, mut state: watch::Receiver<State>) -> io::Result<TcpStream> {
-    open(&mut state).await?;
+async fn connect(upstream: SocketAddr, mut gate: Gate) -> io::Result<TcpStream> {
+    gate.open().await?;
     TcpStream::connect(upstream).await
 }
 
@@ -114,16 +137,16 @@ async fn connect(upstream: SocketAddr, mut state: watch::Receiver<State>) -> io:
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut state: watch::Receiver<State>,
+    mut gate: Gate,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        open(&mut state).await?;
+        gate.open().await?;
         let length = tokio::select! {
             length = from.read(&mut buffer) => length?,
-            _ = state.changed() => continue,
+            _ = gate.state.changed() => continue,
         };
-        open(&mut state).await?;
+        gate.open().await?;
         if length == 0 {
             return to.shutdown().await;
         }
@@ -131,10 +154,14 @@ async fn forward(
     }
 }
 
-/// Waits until something may pass.
-async fn open(state: &mut watch::Receiver<State>) -> io::Result<()> {
-    match state.wait_for(|state| !state.silent).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+impl Gate {
+    /// Waits until something may pass.
+    async fn open(&mut self) -> io::Result<()> {
+        let number = self.number;
+        let open = |state: &State| !state.silent && number > state.stranded;
+        match self.state.wait_for(open).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
     }
 }

@@ -79,6 +79,20 @@ async fn a_cut_resets_what_is_connected_even_in_silence() {
 }
 
 #[tokio::test]
+async fn a_stranded_connection_is_silent_and_new_ones_are_not() {
+    let proxy = Proxy::start(echo().await).await;
+    let mut old = connect(&proxy).await;
+    old.write_all(b"one").await.unwrap();
+    expect_echo(&mut old, "one").await;
+    proxy.strand();
+    let mut new = connect(&proxy).await;
+    new.write_all(b"two").await.unwrap();
+    expect_echo(&mut new, "two").await;
+    old.write_all(b"two").await.unwrap();
+    expect_silence(&mut old).await;
+}
+
+#[tokio::test]
 async fn without_its_upstream_a_proxy_resets_connections() {
     let proxy = Proxy::start(testkit::free_port()).await;
     assert!(connect(&proxy).await.read_u8().await.is_err());

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `cases` | every method, in both directions |
 //! | `payloads` | any arguments, from any worker |
+//! | `urls` | every way to Redis |
 //! | `sample` | how arguments are written and compared |
 
 mod cases;
 mod payloads;
 mod sample;
+mod urls;
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -91,18 +91,27 @@ impl Outage {
     /// Waits until every worker has noticed that it hears nothing.
     async fn until_deaf(&self) {
         for worker in &self.workers {
-            until(|| worker.manager().stats().outages > 0).await;
+            let noticed = || worker.manager().stats().outages > 0;
+            until("the workers are deaf", noticed).await;
         }
     }
 
     /// Waits until so many callers were told that something is wrong.
     async fn until_told(&self, count: usize) {
         let wrong = |receipt: &Receipt| *receipt != Receipt::Heard(2);
-        until(|| self.stream.receipts().into_iter().filter(wrong).count() >= count).await;
+        let told = || {
+            self.stream
+                .receipts()
+                .iter()
+                .filter(|receipt| wrong(receipt))
+                .count()
+        };
+        until("callers are told", || told() >= count).await;
     }
 
     async fn until_everybody_hears(&self) {
-        until(|| matches!(self.stream.last(), Some((_, Receipt::Heard(2))))).await;
+        let heard = || matches!(self.stream.last(), Some((_, Receipt::Heard(2))));
+        until("both workers are told", heard).await;
     }
 
     /// Asserts that the outage is over in time and has done no harm; what was lost.
@@ -122,7 +131,9 @@ impl Outage {
         for client in &self.clients {
             assert!(client.is_connected());
         }
-        loss(&receipts, &self.clients)
+        let loss = loss(&receipts, &self.clients);
+        assert_eq!(loss.disorder, 0, "heard twice, or in another order");
+        loss
     }
 }
 
@@ -139,14 +150,15 @@ async fn worker(setup: &Setup) -> (SocketIo, SocketAddr) {
 }
 
 /// Waits until something is so that tells nobody when it becomes so.
-async fn until(condition: impl Fn() -> bool) {
+async fn until(what: &str, condition: impl Fn() -> bool) {
     let mut poll = tokio::time::interval(Duration::from_millis(1));
     let held = async {
         while !condition() {
             poll.tick().await;
         }
     };
-    timeout(2 * TIMEOUT, held).await.expect("it never was so");
+    let held = timeout(2 * TIMEOUT, held).await;
+    assert!(held.is_ok(), "waited in vain until {what}");
 }
 
 /// A loss of which every caller was told.
@@ -187,7 +199,7 @@ async fn what_is_spooled_is_heard_when_redis_is_back() {
     let cured = Instant::now();
     redis.start().await;
     let loss = outage.expect_recovery(cured, &redis).await;
-    assert_eq!(loss, Loss { missed: 0, told: 0 });
+    assert_eq!((loss.missed, loss.told), (0, 0));
 }
 
 #[tokio::test]

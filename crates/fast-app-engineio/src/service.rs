@@ -8,7 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
 use http_body::Body;
 use http_body_util::Either;
 use tower_layer::Layer;
@@ -114,6 +116,7 @@ where
     B::Error: Into<BoxError>,
 {
     let (request, body) = request.into_parts();
+    check_host(&request)?;
     let query = Query::parse(request.uri.query().unwrap_or_default())?;
     let session = query
         .sid
@@ -140,6 +143,15 @@ where
         }
         (_, _, None) => Err(RequestError::BadHandshakeMethod),
         (_, _, Some(_)) => Err(RequestError::BadRequest),
+    }
+}
+
+/// A request of HTTP/1.1 names one host, as every server behind a proxy must know whom it was for (RFC 9112, section 3.2).
+fn check_host(request: &Parts) -> Result<(), RequestError> {
+    let hosts = request.headers.get_all(header::HOST).iter().count();
+    match request.version {
+        Version::HTTP_11 if hosts != 1 => Err(RequestError::BadRequest),
+        _ => Ok(()),
     }
 }
 

@@ -31,22 +31,25 @@ pub(super) fn accept(
 /// RFC 6455, section 4.2.1. Returns the client's key.
 fn check(request: &Parts) -> Result<HeaderValue, RequestError> {
     let headers = &request.headers;
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .ok_or(RequestError::BadRequest)?;
+    let key = only(headers, header::SEC_WEBSOCKET_KEY).ok_or(RequestError::BadRequest)?;
     let valid = request.method == Method::GET
         && request.version == Version::HTTP_11
         && has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket")
-        && headers
-            .get(header::SEC_WEBSOCKET_VERSION)
-            .is_some_and(|version| version == "13")
+        && only(headers, header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
         && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
     if valid {
         Ok(key.clone())
     } else {
         Err(RequestError::BadRequest)
     }
+}
+
+/// The header's value, unless there are two (RFC 6455, sections 11.3.1 and 11.3.5): which of them counts is a matter on
+/// which a proxy may think otherwise.
+fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {

@@ -202,10 +202,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let config = session.config();
-    if headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/octet-stream")
-    {
+    if headers.get(header::CONTENT_TYPE).is_some_and(is_binary) {
         return Err(RequestError::BadRequest);
     }
     let declared = headers
@@ -223,6 +220,15 @@ where
         Ok(Err(_)) => Err(RequestError::BadRequest),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
+}
+
+/// A body of bytes, as protocol 3 had it. Media types know no case and may have parameters (RFC 9110, section 8.3.1).
+fn is_binary(content_type: &HeaderValue) -> bool {
+    let kind = content_type.as_bytes().split(|byte| *byte == b';').next();
+    kind.is_some_and(|kind| {
+        kind.trim_ascii()
+            .eq_ignore_ascii_case(b"application/octet-stream")
+    })
 }
 
 #[derive(PartialEq, Eq)]

@@ -268,7 +268,8 @@ async fn an_answer_that_nobody_takes_ends_the_session() {
     for taken in [true, false] {
         let polling = Polling::handshake(server.addr()).await;
         server.opened().await.send(&[text("hello")]);
-        let request = Request::get(polling.path("polling")).body(Body::empty());
+        let request = Request::get(polling.path("polling")).header("host", "x");
+        let request = request.body(Body::empty());
         let answer = promptly(service.call(request.unwrap())).await.unwrap();
         if taken {
             let body = answer.into_body().collect().await.unwrap().to_bytes();

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, io, path::PathBuf};
 
+use fast_app_socketio::EmitError;
+
 /// What failed; [`Error::help`] says what mends it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,9 +50,9 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("nothing was written, because {path} cannot be written")]
+    #[error("nothing was written, because {} cannot be written", path.display())]
     Write {
-        path: String,
+        path: PathBuf,
         #[source]
         source: io::Error,
     },
@@ -83,7 +85,7 @@ pub(crate) enum Error {
     #[error("the bus cannot be used")]
     Bus(#[from] fast_app_socketio::bus::BusError),
     #[error("the event was not sent")]
-    Emit(#[from] fast_app_socketio::EmitError),
+    Emit(#[from] EmitError),
     #[error("REDIS_SOCKETIO_URL is memory://, a bus that ends at the border of its process")]
     MemoryBus,
     #[error("`{url}` is no address of a server: {reason}")]
@@ -108,6 +110,8 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("signals cannot be heard")]
+    Signals(#[source] io::Error),
     #[error("changes of files cannot be watched")]
     Watch(#[from] notify::Error),
     #[error("{count} of the checks found something to mend")]
@@ -137,7 +141,10 @@ impl Error {
             Self::Declared { .. } => "choose another name, or remove that declaration".into(),
             Self::NotText { path } => format!("save {path} as UTF-8"),
             Self::Read { path, .. } => format!("see that {path} is a file you may read"),
-            Self::Write { path, .. } => format!("see that you may write {path}"),
+            Self::Write { path, .. } => {
+                let folder = path.parent().unwrap_or(path).display();
+                format!("see that there is space in {folder}, and that you may write there")
+            }
             Self::Changed { .. } | Self::Interrupted => "run the command again".into(),
             Self::FastAppPath { .. } => {
                 "name the folder with its Cargo.toml: `…/crates/fast-app`".into()
@@ -150,6 +157,9 @@ impl Error {
             Self::ReservedEvent { .. } => "choose another name for the event".into(),
             Self::Room { .. } => "use a name such as 'chat|1'".into(),
             Self::Namespace { namespace } => format!("write `/{namespace}`"),
+            Self::Emit(EmitError::TooLarge { .. }) => {
+                "send less, for example where to find it".into()
+            }
             Self::Bus(_) | Self::Emit(_) => "`fast-app doctor` looks into the bus".into(),
             Self::MemoryBus => {
                 "let all processes use one Redis: REDIS_SOCKETIO_URL=redis://localhost:6379/14"
@@ -166,6 +176,7 @@ impl Error {
             Self::NotJoined { .. } => "see what the guard of the room asks for".into(),
             Self::Ended { .. } => "see the server's log".into(),
             Self::Run { program, .. } => format!("see that {program} is installed and on the PATH"),
+            Self::Signals(_) => "see whether the system has file descriptors left".into(),
             Self::Watch(_) => "see whether the system lets you watch so many files".into(),
             Self::Findings { .. } => "do what stands beside each `→`".into(),
             Self::Output(_) => "see where the output goes".into(),

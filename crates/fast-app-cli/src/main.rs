@@ -10,6 +10,7 @@
 //! | `plan` | what is going to be written; the only writer |
 //! | `live` | what talks to a bus or a server |
 //! | `output`, `error` | what people and scripts are told |
+//! | `told` | the signals that end a command that runs on |
 
 mod cli;
 mod commands;
@@ -20,6 +21,7 @@ mod output;
 mod plan;
 mod project;
 mod templates;
+mod told;
 
 use std::{io::ErrorKind, process::ExitCode};
 

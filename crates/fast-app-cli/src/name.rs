@@ -19,6 +19,7 @@ const TAKEN: &[&str] = &[
     "Manager",
     "Namespace",
     "Object",
+    "OnOutage",
     "Option",
     "Payload",
     "Receipt",

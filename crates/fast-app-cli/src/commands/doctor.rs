@@ -111,7 +111,7 @@ fn unreachable_bus(place: &str, error: &Error) -> Finding {
 }
 
 fn listeners(workers: Option<usize>) -> Finding {
-    let channel = "the channel `socketio`";
+    let channel = format!("the channel `{}`", bus::channel());
     match workers {
         Some(0) => Finding::note(
             format!("nobody subscribes to {channel}: events reach no client"),

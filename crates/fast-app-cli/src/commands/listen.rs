@@ -12,26 +12,23 @@ use crate::{
         packet::Event,
     },
     output::{Format, print_json, print_line, remark},
+    told::ToldToEnd,
 };
 
 /// Prints events until it is interrupted, or has printed enough of them.
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn listen(args: &Listen, format: Format) -> Result<(), Error> {
     check(args)?;
+    let mut told = ToldToEnd::listen()?;
     let auth = args.auth.as_deref().unwrap_or_default();
-    let mut client = Client::connect(&args.url, &args.namespace, auth).await?;
+    let mut client = tokio::select! {
+        client = Client::connect(&args.url, &args.namespace, auth) => client?,
+        () = told.wait() => return Ok(()),
+    };
     remark(&format!("connected to {} of {}", args.namespace, args.url));
-    let mut rooms = HashMap::new();
-    for (id, join) in args.join.chunks_exact(2).enumerate() {
-        client
-            .call(id, &format!("join_{}", join[0]), &join[1])
-            .await?;
-        rooms.insert(id as u64, join[0].clone());
-    }
-    let interrupted = tokio::signal::ctrl_c();
     let ended = tokio::select! {
-        ended = print_events(&mut client, args, rooms, format) => ended,
-        _ = interrupted => Ok(()),
+        ended = join_and_print(&mut client, args, format) => ended,
+        () = told.wait() => Ok(()),
     };
     client.close().await;
     ended
@@ -56,17 +53,18 @@ fn check(args: &Listen) -> Result<(), Error> {
     Ok(())
 }
 
-async fn print_events(
-    client: &mut Client,
-    args: &Listen,
-    rooms: HashMap<u64, String>,
-    format: Format,
-) -> Result<(), Error> {
+async fn join_and_print(client: &mut Client, args: &Listen, format: Format) -> Result<(), Error> {
+    let mut rooms = HashMap::new();
+    for (id, join) in (0..).zip(args.join.chunks_exact(2)) {
+        let event = format!("join_{}", join[0]);
+        client.call(id, &event, &join[1]).await?;
+        rooms.insert(id, &*join[0]);
+    }
     let mut left = args.count;
     while left != Some(0) {
         match client.next().await? {
             Heard::Answer(id, answer) => {
-                let room = rooms.get(&id).map_or("", String::as_str);
+                let room = rooms.get(&id).copied().unwrap_or_default();
                 joined(room, answer.first().unwrap_or(&Value::Null))?;
             }
             // The answer says the same, and which room.

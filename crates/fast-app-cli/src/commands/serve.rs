@@ -10,12 +10,11 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
-    signal::unix::{SignalKind, signal},
     sync::mpsc::{Receiver, channel},
     time::timeout,
 };
 
-use crate::{cli::Serve, error::Error, output::remark, project::Project};
+use crate::{cli::Serve, error::Error, output::remark, project::Project, told::ToldToEnd};
 
 /// An editor writes several files; they are one change when no more than this is between them.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -28,14 +27,12 @@ const END_LIMIT: Duration = Duration::from_secs(15);
 pub(super) async fn serve(args: &Serve) -> Result<(), Error> {
     let project = Project::here()?;
     let (_watcher, mut changes) = watch(&project)?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    let mut terminate = on(SignalKind::terminate())?;
+    let mut told = ToldToEnd::listen()?;
     let mut app = App::new(&project.root, &args.cargo_args);
     app.start().await?;
     loop {
         tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            () = told.wait() => break,
             Some(()) = changes.recv() => {
                 settle(&mut changes).await;
                 app.restart().await?;
@@ -45,13 +42,6 @@ pub(super) async fn serve(args: &Serve) -> Result<(), Error> {
     }
     app.stop().await;
     Ok(())
-}
-
-fn on(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Error> {
-    signal(kind).map_err(|source| Error::Run {
-        program: "a handler of signals".into(),
-        source,
-    })
 }
 
 /// Hears of changes to sources, the manifest and `.env`.

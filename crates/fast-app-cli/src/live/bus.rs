@@ -69,8 +69,15 @@ pub(crate) async fn probe() -> Result<Probe, Error> {
     })
 }
 
-/// `redis://user:password@host` → `redis://user:***@host`
+/// The channel that workers share.
+pub(crate) fn channel() -> String {
+    let named = variable("REDIS_SOCKETIO_CHANNEL").map(|(channel, _)| channel);
+    named.unwrap_or_else(|| "socketio".to_owned())
+}
+
+/// `redis://user:password@host` → `redis://user:***@host`. A query may hold a password too.
 fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
     let hidden = || {
         let (scheme, rest) = url.split_once("://")?;
         let (user, host) = rest.rsplit_once('@')?;
@@ -90,6 +97,7 @@ mod tests {
             ("redis://h:1/2", "redis://h:1/2"),
             ("redis://:p@h", "redis://:***@h"),
             ("redis://u:p@@h:1/2", "redis://u:***@h:1/2"),
+            ("unix:///s?pass=p", "unix:///s"),
             ("nonsense", "nonsense"),
         ] {
             assert_eq!(without_password(url), want);

@@ -73,12 +73,7 @@ impl Client {
     }
 
     /// Sends an event, whose answer will have this number.
-    pub(crate) async fn call(
-        &mut self,
-        id: usize,
-        event: &str,
-        payload: &str,
-    ) -> Result<(), Error> {
+    pub(crate) async fn call(&mut self, id: u64, event: &str, payload: &str) -> Result<(), Error> {
         self.send(packet::call(&self.namespace, id, event, payload))
             .await
     }

@@ -160,7 +160,7 @@ pub(super) fn connect(namespace: &str, auth: &str) -> String {
 }
 
 /// `42/chat,7["name",payload]`
-pub(super) fn call(namespace: &str, id: usize, event: &str, payload: &str) -> String {
+pub(super) fn call(namespace: &str, id: u64, event: &str, payload: &str) -> String {
     format!("42{}{id}[{},{payload}]", prefix(namespace), json!(event))
 }
 

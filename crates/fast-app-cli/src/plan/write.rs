@@ -65,7 +65,7 @@ fn write_all<'a>(
     }
     for (file, text) in staged {
         let place = root.join(&file.path);
-        put(text, &place, file).map_err(failed(file))?;
+        put(text, &place, file).map_err(failed(root, file))?;
         written.files.push((place, file));
         if interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -77,14 +77,14 @@ fn write_all<'a>(
 /// Whether the file is as the plan found it, lies in the project, and may be written.
 fn check(root: &Path, file: &File) -> Result<(), Error> {
     let place = root.join(&file.path);
-    if read(&place).map_err(failed(file))? != file.before {
+    if read(&place).map_err(failed(root, file))? != file.before {
         return Err(Error::Changed {
             path: shown(&file.path),
         });
     }
     let there = nearest(&place);
-    let real = there.canonicalize().map_err(failed(file))?;
-    let real_root = nearest(root).canonicalize().map_err(failed(file))?;
+    let real = there.canonicalize().map_err(failed(root, file))?;
+    let real_root = nearest(root).canonicalize().map_err(failed(root, file))?;
     if !real.starts_with(&real_root) {
         return Err(Error::Outside {
             path: file.path.clone(),
@@ -93,7 +93,7 @@ fn check(root: &Path, file: &File) -> Result<(), Error> {
     // Asked here too, so that root heeds it as everybody else has to.
     let is_read_only = |path: &Path| path.metadata().is_ok_and(|it| it.permissions().readonly());
     if is_read_only(there) || is_read_only(&place) {
-        return Err(failed(file)(io::ErrorKind::PermissionDenied.into()));
+        return Err(failed(root, file)(io::ErrorKind::PermissionDenied.into()));
     }
     Ok(())
 }
@@ -109,15 +109,15 @@ fn nearest(path: &Path) -> &Path {
 fn stage(root: &Path, file: &File, written: &mut Written<'_>) -> Result<NamedTempFile, Error> {
     let place = root.join(&file.path);
     let folder = place.parent().unwrap_or(root);
-    make_folder(folder, written).map_err(failed(file))?;
+    make_folder(folder, written).map_err(failed(root, file))?;
     let mut staged = tempfile::Builder::new()
         .prefix(".fast-app-")
         .permissions(permissions(&place))
         .tempfile_in(folder)
-        .map_err(failed(file))?;
+        .map_err(failed(root, file))?;
     io::Write::write_all(&mut staged, file.after.as_bytes())
         .and_then(|()| staged.as_file().sync_all())
-        .map_err(failed(file))?;
+        .map_err(failed(root, file))?;
     Ok(staged)
 }
 
@@ -168,8 +168,8 @@ impl Written<'_> {
     }
 }
 
-fn failed(file: &File) -> impl Fn(io::Error) -> Error {
-    let path = shown(&file.path);
+fn failed(root: &Path, file: &File) -> impl Fn(io::Error) -> Error {
+    let path = root.join(&file.path);
     move |source| Error::Write {
         path: path.clone(),
         source,

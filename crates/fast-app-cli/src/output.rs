@@ -137,8 +137,31 @@ pub(crate) fn print_error(error: &Error, format: Format) {
     };
 }
 
+/// What is behind an error. Other crates' errors may say a cause themselves; then it is not said again.
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    std::iter::successors(error.source(), |error| error.source())
-        .map(ToString::to_string)
-        .collect()
+    let mut said = vec![error.to_string()];
+    for cause in std::iter::successors(error.source(), |error| error.source()) {
+        let cause = cause.to_string();
+        if !said.iter().any(|said| said.contains(&cause)) {
+            said.push(cause);
+        }
+    }
+    said.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let same = || io::Error::other("refused");
+        let error = Error::Run {
+            program: "x".into(),
+            source: io::Error::other(io::Error::other(same())),
+        };
+        assert_eq!(causes(&error), ["refused"]);
+    }
 }

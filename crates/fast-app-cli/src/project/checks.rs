@@ -120,6 +120,7 @@ fn modules(project: &Project, sources: &Sources) -> Vec<Finding> {
         let text = fs::read_to_string(project.root.join(&parent)).unwrap_or_default();
         match source::declares(&shown(&parent), &text, &name) {
             Ok(true) => {}
+            Ok(false) if sources.contain(&by_path(path)) => {}
             Ok(false) => findings.push(Finding::mend(
                 format!("{} is not declared, so it is not compiled", shown(path)),
                 format!("add `mod {name};` to {}", shown(&parent)),
@@ -131,6 +132,12 @@ fn modules(project: &Project, sources: &Sources) -> Vec<Finding> {
         findings.push(Finding::good("every module is declared"));
     }
     findings
+}
+
+/// `#[path = "other.rs"]` declares a file under another name.
+fn by_path(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("#[path = \"{name}\"]")
 }
 
 fn mounted(sources: &Sources, server: &Path) -> Option<Finding> {

@@ -7,7 +7,7 @@ pub(crate) mod source;
 
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, Target};
+use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
 
 use crate::error::Error;
 
@@ -93,7 +93,6 @@ fn metadata(manifest: &Path) -> Result<Metadata, Error> {
     MetadataCommand::new()
         .manifest_path(manifest)
         .no_deps()
-        .features(CargoOpt::AllFeatures)
         .exec()
         .map_err(|error| match error {
             cargo_metadata::Error::CargoMetadata { stderr } => Error::Manifest {

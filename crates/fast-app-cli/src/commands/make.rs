@@ -117,19 +117,18 @@ fn add_test(
     let text = templates::for_type(templates::ROOM_TEST, Kind::Room, name)
         .replace("room_module::", &format!("{module}::"));
     let text = templates::for_package(&text, package);
-    plan.create(format!("tests/{}.rs", name.module()), text)?;
+    plan.create(format!("tests/join_{}.rs", name.wire(Kind::Room)), text)?;
     plan.provide("tests/client/mod.rs", templates::TEST_CLIENT.to_owned())?;
-    let manifest = plan.text("Cargo.toml")?.unwrap_or_default();
-    let present = manifest::names(&manifest)?;
-    let missing: Vec<_> = FOR_TESTS
-        .into_iter()
-        .chain([SERDE_JSON])
-        .filter(|dependency| !present.iter().any(|name| name == dependency.name))
-        .collect();
-    plan.edit(
-        "Cargo.toml",
-        manifest::add(&manifest, For::Tests, &missing)?,
-    )
+    plan.edit("Cargo.toml", |text| {
+        let present = manifest::names(text)?;
+        let is_missing = |it: &Dependency<'_>| !present.iter().any(|name| name == it.name);
+        let crates = FOR_TESTS.into_iter().chain([SERDE_JSON]);
+        manifest::add(
+            text,
+            For::Tests,
+            &crates.filter(is_missing).collect::<Vec<_>>(),
+        )
+    })
 }
 
 /// What is left to a person.

@@ -124,11 +124,11 @@ pub(super) fn depend(
     source: &Source,
     others: &[Dependency<'_>],
 ) -> Result<(), Error> {
-    let text = plan.text("Cargo.toml")?.unwrap_or_default();
     let path = source.path()?;
-    let fast_app = source.dependency(&path);
-    let text = manifest::add(&text, For::Program, &[&[fast_app], others].concat())?;
-    plan.edit("Cargo.toml", text)
+    let crates = [&[source.dependency(&path)], others].concat();
+    plan.edit("Cargo.toml", |text| {
+        manifest::add(text, For::Program, &crates)
+    })
 }
 
 /// Puts the server where `init` left a place for it; where there is no such place, says what to write.
@@ -139,7 +139,7 @@ fn mount(project: &Project, plan: &mut Plan) -> Result<(), Error> {
         return Ok(());
     }
     if text.matches(PLACEHOLDER).count() == 1 {
-        return plan.edit(&path, text.replace(PLACEHOLDER, MOUNT));
+        return plan.edit(&path, |text| Ok(text.replace(PLACEHOLDER, MOUNT)));
     }
     let place = match plan.has(&path) {
         true => format!("in {}", shown(&path)),

@@ -1,10 +1,10 @@
 //! What a command is going to write. All of it is known, and checked, before the first file is touched.
 //!
 //! ```text
-//!  command ─► text · create · edit ─► conflicts? ─► diff (--dry-run)
-//!                                        │no     └► write: check ─► stage ─► rename each
-//!                                        ▼yes
-//!                                  nothing is written
+//!  command ─► create · provide · edit ─► conflicts? ──no─► write: check ─► stage ─► rename each
+//!                                            │yes     └──► diff (--dry-run)
+//!                                            ▼
+//!                                   nothing is written
 //! ```
 
 mod diff;
@@ -70,22 +70,26 @@ impl Plan {
 
     /// A file that is made only if there is none.
     pub(crate) fn provide(&mut self, path: impl AsRef<Path>, text: String) -> Result<(), Error> {
-        let text = self.text(path.as_ref())?.unwrap_or(text);
-        self.edit(path, text)
+        let path = path.as_ref();
+        if self.file(path).is_none() {
+            let before = self.on_disk(path)?;
+            let after = before.clone().unwrap_or(text);
+            self.put(path, before, after, false);
+        }
+        Ok(())
     }
 
-    /// The new text of a file, made from its [`Plan::text`]; or of a file that is not there.
-    pub(crate) fn edit(&mut self, path: impl AsRef<Path>, text: String) -> Result<(), Error> {
-        if let Some(file) = self
-            .files
-            .iter_mut()
-            .find(|file| file.path == path.as_ref())
-        {
-            file.after = text;
-            return Ok(());
+    /// Makes the new text of a file from what it is, which is nothing if it is not there.
+    pub(crate) fn edit(
+        &mut self,
+        path: impl AsRef<Path>,
+        change: impl FnOnce(&str) -> Result<String, Error>,
+    ) -> Result<(), Error> {
+        self.provide(path.as_ref(), String::new())?;
+        let mut files = self.files.iter_mut();
+        if let Some(file) = files.find(|file| file.path == path.as_ref()) {
+            file.after = change(&file.after)?;
         }
-        let before = self.on_disk(path.as_ref())?;
-        self.put(path.as_ref(), before, text, false);
         Ok(())
     }
 

@@ -43,9 +43,7 @@ impl Project {
         module: Module<'_>,
     ) -> Result<(), Error> {
         let file = self.module_file(plan, folder);
-        let text = plan.text(&file)?.unwrap_or_default();
-        let text = source::declare(&shown(&file), &text, module)?;
-        plan.edit(file, text)
+        plan.edit(&file, |text| source::declare(&shown(&file), text, module))
     }
 
     /// The file that holds the module of a folder: the crate root, `folder/mod.rs`, or `folder.rs` if that is there.

@@ -92,6 +92,7 @@ pub use core::broadcasting::{
     Acknowledged, Broadcast, BroadcastError, Broadcaster, ExpectAcks, Receipt, broadcast,
 };
 pub use fast_app_macros::{Event, RoomName, namespace, register_room};
+pub use fast_app_socketio as socketio;
 pub use fast_app_socketio::{
     Ack, Args, Auth, Binary, Config, ConnectionRefused, Data, Delivery, DisconnectReason, Emit,
     EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager, Namespace, Origins, Session,

@@ -7,11 +7,14 @@
 //!                    error validation_error   error forbidden ─────────────────────────────► ack
 //! ```
 
+use std::sync::Arc;
+
 use fast_app_socketio::{
     Ack, Args, HandlerError, Namespace, RoomName, Session, Socket, SocketError, SocketIoError,
 };
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::room::{Room, RoomNameError};
 
@@ -55,17 +58,12 @@ impl Done {
 }
 
 async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerError> {
-    let session = socket.session();
-    let (room, name) = identify::<R>(&session, args).await?;
-    match room.try_can_join(&session).await {
-        Ok(true) => {}
-        Ok(false) => {
-            return Err(HandlerError::Forbidden {
-                room: name.to_string(),
-            });
-        }
-        Err(cause) => return Err(HandlerError::internal(cause.into_source())),
-    }
+    let (room, name) = timeout(R::GUARD_TIMEOUT, admit::<R>(&socket.session(), args))
+        .await
+        .unwrap_or_else(|_| {
+            let cause = format!("the guard of {} took too long", R::KEY);
+            Err(HandlerError::internal(cause))
+        })?;
     let is_new = match socket.enter_room(name.as_str()) {
         Ok(is_new) => is_new,
         // It has gone while it was being asked about: there is nobody to tell.
@@ -74,12 +72,27 @@ async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerE
     };
     let _ = socket.emit("joined", &());
     if is_new {
-        room.on_join(&socket).await;
+        let room = Arc::new(room);
+        let leaving = room.clone();
+        // First: whoever is taken out of the room while `on_join` runs has left it all the same.
         socket.on_leave(name.clone(), move |socket, reason| async move {
-            room.on_leave(&socket, reason).await
+            leaving.on_leave(&socket, reason).await
         });
+        room.on_join(&socket).await;
     }
     Ok(Done::with(&name))
+}
+
+/// The room that the client asks for and may join.
+async fn admit<R: Room>(session: &Session, args: Args) -> Result<(R, RoomName), HandlerError> {
+    let (room, name) = identify::<R>(session, args).await?;
+    match room.try_can_join(session).await {
+        Ok(true) => Ok((room, name)),
+        Ok(false) => Err(HandlerError::Forbidden {
+            room: name.to_string(),
+        }),
+        Err(cause) => Err(HandlerError::internal(cause.into_source())),
+    }
 }
 
 /// Leaving takes neither membership nor permission.

@@ -1,6 +1,6 @@
 //! Rooms: how clients name them, and who may join.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use fast_app_socketio::{self as socketio, HandlerError, InvalidRoomName, Session, Socket};
 use serde::{
@@ -106,6 +106,9 @@ pub enum RoomNameError {
     note = "add `#[derive(RoomName, Deserialize)]` and `impl Room for {Self}` with `can_join`"
 )]
 pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
+    /// How long [`Room::extract_room_identifier`] and [`Room::can_join`] may take together; longer is a refusal.
+    const GUARD_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// Which room a client means. By default what it sent, read as this type; override it where the identifier comes
     /// from the session or needs work.
     fn extract_room_identifier(

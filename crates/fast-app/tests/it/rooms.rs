@@ -1,8 +1,8 @@
 //! Joining and leaving.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use fast_app::{contracts::Cause, prelude::*};
+use fast_app::{Emit, contracts::Cause, prelude::*, socketio};
 use serde_json::{Value, json};
 use testkit::RawSocket;
 use tokio::sync::{Semaphore, mpsc};
@@ -216,6 +216,32 @@ async fn a_guard_that_fails_or_panics_refuses_and_says_only_that() {
     }
     let (event, _) = ask(&mut socket, "join_odd", json!({ "what": "works" })).await;
     assert_eq!(event, json!(["joined"]));
+}
+
+#[tokio::test]
+async fn a_guard_that_takes_too_long_refuses() {
+    #[derive(RoomName, Deserialize)]
+    struct EndlessRoom;
+    impl Room for EndlessRoom {
+        const GUARD_TIMEOUT: Duration = Duration::from_millis(20);
+        async fn can_join(&self, _session: &Session) -> bool {
+            std::future::pending().await
+        }
+        async fn on_join(&self, _socket: &Socket) {
+            panic!("nobody was let in");
+        }
+    }
+    let namespace = Namespace::new("/").room::<EndlessRoom>();
+    let (server, addr) = serve(SocketIo::builder().namespace(namespace)).await;
+    let mut socket = RawSocket::socketio(addr, "").await;
+    let (event, ack) = ask(&mut socket, "join_endless", json!({})).await;
+    assert_eq!(event, json!(["error", { "type": "internal" }]));
+    assert_eq!(
+        ack,
+        json!([{ "ok": false, "error": { "type": "internal" } }])
+    );
+    let nobody = server.emit(Emit::new("x", socketio::Payload::empty()).to(["endless"]));
+    assert_eq!(nobody.await.unwrap().local, 0);
 }
 
 #[tokio::test]

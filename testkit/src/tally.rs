@@ -67,6 +67,13 @@ impl Tally {
         Some(first(&came)? - moment)
     }
 
+    /// When this number was heard first.
+    pub fn heard_at(&self, number: u64) -> Option<Instant> {
+        let heard = self.heard.borrow();
+        let mut notes = heard.iter();
+        notes.find(|note| note.number == number).map(|note| note.at)
+    }
+
     /// What was heard so far, in this order.
     pub fn numbers(&self) -> Vec<u64> {
         self.heard.borrow().iter().map(|note| note.number).collect()

@@ -21,6 +21,9 @@ usage: cargo xtask <command>
   test [args…]     setup, check and all tests; the arguments go to `cargo test`, for example `-- leaving`
   fuzz [--runs N] [target…]
                    feed the codecs with N inputs each, 1000000 when not given; installs cargo-fuzz when it is not there
+  faults [fault…]  let Redis and the network fail for as long as outages last, with a thousand clients, and measure what
+                   clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
+                   hostile
   help             this text
 
 Environment:
@@ -56,6 +59,10 @@ fn run(args: &[String]) -> Result<(), Error> {
             quality::test(extra)
         }
         ("fuzz", args) => fuzz::fuzz(args),
+        ("faults", named) => {
+            setup::setup()?;
+            quality::faults(named)
+        }
         ("setup" | "check", [surplus, ..]) => Err(Error::new(
             format!("`{command}` takes no arguments, but got `{surplus}`"),
             format!("cargo xtask {command}"),

@@ -1,4 +1,4 @@
-//! `check` and `test`: what a change must pass.
+//! `check` and `test`: what a change must pass; `faults`: what it must survive.
 
 use std::process::Command;
 
@@ -25,6 +25,16 @@ pub(crate) fn test(extra: &[String]) -> Result<(), Error> {
     step::run(
         cargo("test").arg("--workspace").args(extra),
         "run one again with `cargo test -p <crate> <name>`",
+    )
+}
+
+/// The long faults, those that are named or all.
+pub(crate) fn faults(named: &[String]) -> Result<(), Error> {
+    step::run(
+        cargo("bench")
+            .args(["--package", "fast-app-socketio", "--bench", "faults", "--"])
+            .args(named),
+        "a line with NO in the table did not hold; run one fault again with `cargo xtask faults <fault>`",
     )
 }
 

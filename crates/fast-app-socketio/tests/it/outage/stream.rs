@@ -8,11 +8,12 @@ use testkit::Tally;
 use tokio::{
     sync::{Mutex as Gate, MutexGuard},
     task::JoinHandle,
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior},
 };
 
 /// Emits the numbers 0, 1, 2… to everybody, each after the receipt of the one before.
 pub(crate) struct Stream {
+    emitted: Arc<Mutex<Vec<Instant>>>,
     receipts: Arc<Mutex<Vec<Receipt>>>,
     gate: Arc<Gate<()>>,
     task: JoinHandle<()>,
@@ -30,7 +31,11 @@ pub(crate) enum Receipt {
 impl Stream {
     /// One number every `interval`, or fewer while receipts take longer.
     pub(crate) fn start(manager: Manager, interval: Duration, on_outage: OnOutage) -> Self {
-        let receipts = Arc::<Mutex<Vec<_>>>::default();
+        let (emitted, receipts) = (
+            Arc::<Mutex<Vec<_>>>::default(),
+            Arc::<Mutex<Vec<_>>>::default(),
+        );
+        let begun = emitted.clone();
         let gate = Arc::new(Gate::new(()));
         let (written, open) = (receipts.clone(), gate.clone());
         let task = tokio::spawn(async move {
@@ -41,6 +46,7 @@ impl Stream {
                 let _open = open.lock().await;
                 let payload = Payload::new(&number).expect("a number is JSON");
                 let emit = Emit::new("n", payload).on_outage(on_outage);
+                begun.lock().push(Instant::now());
                 let receipt = match manager.emit(emit).await {
                     Ok(delivery) if delivery.spooled => Receipt::Spooled,
                     Ok(delivery) => Receipt::Heard(delivery.workers.expect("redis tells how many")),
@@ -50,6 +56,7 @@ impl Stream {
             }
         });
         Self {
+            emitted,
             receipts,
             gate,
             task,
@@ -61,6 +68,16 @@ impl Stream {
         self.gate.lock().await
     }
 
+    /// When each number was emitted.
+    #[allow(
+        dead_code,
+        reason = "the long faults measure what it takes, the tests do not"
+    )]
+    pub(crate) fn emitted(&self) -> Vec<Instant> {
+        self.emitted.lock().clone()
+    }
+
+    /// What became of each number.
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
         self.receipts.lock().clone()
     }

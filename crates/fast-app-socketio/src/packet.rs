@@ -286,7 +286,7 @@ fn parse_args(json: &str) -> Result<Vec<Box<RawValue>>, PacketError> {
 }
 
 /// JSON that is taken unparsed is not measured by serde_json: whoever parses it later must not be surprised.
-fn check_depth(json: &str, max: usize) -> Result<(), PacketError> {
+pub(crate) fn check_depth(json: &str, max: usize) -> Result<(), PacketError> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in json.bytes() {
         match byte {

@@ -31,9 +31,12 @@ use super::{Callback, Envelope, HostId, Message};
 use crate::{
     emit::{Emit, Recipients},
     name::is_reserved_event,
-    packet::check_placeholders,
+    packet::{check_depth, check_placeholders},
     payload::Payload,
 };
+
+/// How deep the data of an emit may be nested: 128, as deep as a client's, within two lists.
+const MAX_DEPTH: usize = 130;
 
 const BEAT: &str = r#"{"method":"beat","host_id":"#;
 
@@ -80,6 +83,8 @@ pub(crate) enum DecodeError {
     Attachments,
     #[error("its {0} bytes are more than the limit")]
     TooLarge(usize),
+    #[error("its data is nested too deep")]
+    Depth,
 }
 
 /// Names, one or several.
@@ -198,6 +203,7 @@ fn decode_emit(wire: Wire<'_>, profile: Profile) -> Result<Message, DecodeError>
         return Err(DecodeError::ReservedEvent);
     }
     let data = wire.data.ok_or(DecodeError::Missing("data"))?;
+    check_depth(data.get(), MAX_DEPTH).map_err(|_| DecodeError::Depth)?;
     let payload = match wire.binary {
         Some(true) => decode_binary(data, profile)?,
         _ => Payload::from_json(arguments(data.get(), profile), Vec::new()),
@@ -270,9 +276,46 @@ fn decode_binary(data: &RawValue, profile: Profile) -> Result<Payload, DecodeErr
                 .map_err(|_| DecodeError::Attachments)?,
         ));
     }
-    check_placeholders(args.get(), attachments.len()).map_err(|_| DecodeError::Attachments)?;
+    check_placeholders(&tamed(args.get()), attachments.len())
+        .map_err(|_| DecodeError::Attachments)?;
     let args = arguments(args.get(), profile);
     Ok(Payload::from_json(args, attachments))
+}
+
+/// The same JSON as far as placeholders are concerned, without what is passed on but cannot be read as a value: escapes of
+/// surrogates, and numbers beyond 64 bits. `json` is valid.
+fn tamed(json: &str) -> String {
+    let mut tamed = String::with_capacity(json.len());
+    let (mut in_string, mut rest) = (false, json);
+    while let Some(first) = rest.chars().next() {
+        let (taken, instead) = match (first, rest.as_bytes()) {
+            (
+                '\\',
+                [
+                    _,
+                    b'u',
+                    b'd' | b'D',
+                    b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F',
+                    ..,
+                ],
+            ) => (6, Some("?")),
+            ('\\', _) => (2, None),
+            ('-' | '0'..='9', _) if !in_string => {
+                let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']);
+                let taken = end.unwrap_or(rest.len());
+                let is_plain = rest[..taken].parse::<u64>().is_ok();
+                (taken, (!is_plain).then_some("-1"))
+            }
+            ('"', _) => {
+                in_string = !in_string;
+                (1, None)
+            }
+            (other, _) => (other.len_utf8(), None),
+        };
+        tamed.push_str(instead.unwrap_or(&rest[..taken]));
+        rest = &rest[taken..];
+    }
+    tamed
 }
 
 /// Writes a message.
@@ -473,6 +516,27 @@ mod tests {
         let payload = emit(&binary).unwrap().payload;
         assert_eq!(payload.attachments(), [Bytes::from_static(&[0, 1])]);
         assert_eq!(payload.json(), r#"{"_placeholder": true, "num": 0}, "t""#);
+        for exact in [
+            r#""\ud800 \"\\ \udC00\u0041""#,
+            "1e999",
+            "-1180591620717411303424",
+            r#"{"\ud83d\ude00": [1.0, 2e-5], "e": "\\u"}"#,
+        ] {
+            let payload = emit(&binary.replace("\"t\"", exact)).unwrap().payload;
+            let json = format!(r#"{{"_placeholder": true, "num": 0}}, {exact}"#);
+            assert_eq!(payload.json(), json);
+        }
+        assert!(
+            emit(&binary.replace("\"t\"", r#""\ud800", {"_placeholder": true, "num": 1e0}"#))
+                .is_err()
+        );
+        assert!(
+            emit(&binary.replace(
+                "\"t\"",
+                r#""\ud800", {"\u005fplaceholder": true, "num": 9}"#
+            ))
+            .is_err()
+        );
         assert!(emit(&binary.replace("AAE=", "!!!")).is_err());
         assert!(emit(&binary.replace("\"num\": 0", "\"num\": 5")).is_err());
     }
@@ -494,6 +558,7 @@ mod tests {
             with("room", "1").as_bytes(),
             with("namespace", "null").as_bytes(),
             with("data", "").as_bytes(),
+            with("data", &format!("{}{}", "[".repeat(131), "]".repeat(131))).as_bytes(),
         ] {
             let decoded = decode(bytes, Profile::V5_15, 1 << 20);
             assert!(decoded.is_err(), "{}", String::from_utf8_lossy(bytes));

@@ -24,7 +24,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
             Just("1e+22"),
             Just("0.1"),
             Just(r#""""#),
-            Just(r#""\ud83d\ude00 \u0000 \/""#),
+            Just(r#""\ud83d\ude00 \u0000 \/ \ud800""#),
         ]
         .prop_map(str::to_owned),
         any::<i64>().prop_map(|number| number.to_string()),

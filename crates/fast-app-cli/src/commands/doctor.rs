@@ -96,7 +96,8 @@ async fn check_bus() -> Vec<Finding> {
         "{place} answers in {:.1} ms",
         probe.round_trip.as_secs_f64() * 1e3
     );
-    vec![Finding::good(answer), listeners(probe.workers)]
+    let names = address.subscribers().await;
+    vec![Finding::good(answer), listeners(probe.workers, &names)]
 }
 
 fn unreachable_bus(place: &str, error: &Error) -> Finding {
@@ -110,16 +111,28 @@ fn unreachable_bus(place: &str, error: &Error) -> Finding {
     )
 }
 
-fn listeners(workers: Option<usize>) -> Finding {
+fn listeners(workers: Option<usize>, names: &[String]) -> Finding {
     let channel = format!("the channel `{}`", bus::channel());
     match workers {
         Some(0) => Finding::note(
             format!("nobody subscribes to {channel}: events reach no client"),
             "start the application: `fast-app serve`",
         ),
-        Some(1) => Finding::good(format!("1 worker subscribes to {channel}")),
-        Some(workers) => Finding::good(format!("{workers} workers subscribe to {channel}")),
+        // Only then it is certain that all of them subscribe to this channel.
+        Some(workers) if workers == names.len() => Finding::good(format!(
+            "{} to {channel}: {}",
+            subscribe(workers),
+            names.join(", ")
+        )),
+        Some(workers) => Finding::good(format!("{} to {channel}", subscribe(workers))),
         None => Finding::good("the bus does not tell who subscribes"),
+    }
+}
+
+fn subscribe(workers: usize) -> String {
+    match workers {
+        1 => "1 worker subscribes".to_owned(),
+        workers => format!("{workers} workers subscribe"),
     }
 }
 

@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use fast_app_socketio::{Delivery, Emit, Manager, Payload};
 
+use super::subscribers::subscribers;
 use crate::error::Error;
 
 const VARIABLE: &str = "REDIS_SOCKETIO_URL";
 const DEFAULT: &str = "redis://localhost:6379/14";
 
 /// Where the bus is, and who says so.
-#[derive(Debug)]
 pub(crate) struct Address {
     /// Without the password.
     pub(crate) url: String,
     pub(crate) origin: &'static str,
+    /// With it.
+    whole: String,
 }
 
 /// What a message to nobody has shown.
@@ -27,11 +29,18 @@ pub(crate) struct Probe {
 impl Address {
     /// As an application finds it: in the environment, then in `.env`.
     pub(crate) fn find() -> Self {
-        let (url, origin) = match variable(VARIABLE) {
-            Some((url, origin)) => (without_password(&url), origin),
-            None => (DEFAULT.to_owned(), "the default"),
-        };
-        Self { url, origin }
+        let found = variable(VARIABLE);
+        let (whole, origin) = found.unwrap_or_else(|| (DEFAULT.to_owned(), "the default"));
+        Self {
+            url: without_password(&whole),
+            origin,
+            whole,
+        }
+    }
+
+    /// Who listens there, as far as it tells.
+    pub(crate) async fn subscribers(&self) -> Vec<String> {
+        subscribers(&self.whole).await
     }
 
     /// Whether it ends at the border of its process, so that nobody hears what this process says.

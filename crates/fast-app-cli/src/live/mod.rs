@@ -3,3 +3,4 @@
 pub(crate) mod bus;
 pub(crate) mod client;
 pub(crate) mod packet;
+pub(crate) mod subscribers;

@@ -230,7 +230,7 @@ fn nothing_is_left_to_mend(demo: &Demo, redis: &RedisServer) {
         "good the server is mounted",
         "note the namespace AdminNamespace is not registered",
         "good SECRET_KEY is set (from .env)",
-        "good 1 worker subscribes",
+        "good 1 worker subscribes to the channel `socketio`: 127.0.0.1:",
     ] {
         assert!(found.contains(line), "{line} in\n{found}");
     }

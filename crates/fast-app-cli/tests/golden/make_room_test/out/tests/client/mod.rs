@@ -51,6 +51,7 @@ impl Client {
         let request = Request::builder()
             .method(method)
             .uri(&self.path)
+            .header("host", "localhost")
             .body(Body::from(body))
             .expect("the request is valid");
         let response = self.app.clone().oneshot(request).await;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send any bytes and see the answer | [`http`], [`RawSocket`], [`Polling`] |
 //! | hear numbered events through an outage | [`Tally`] |
+//! | judge the answers to a table of inputs | [`Findings`] |
 //! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
 //! | publish as another program on the bus | [`PythonManager`] |
 //! | share the bus with a worker of another kind | [`PythonServer`] |
@@ -19,6 +20,7 @@
 
 mod child;
 mod driver;
+mod findings;
 mod frame;
 pub mod http;
 mod install;
@@ -35,6 +37,7 @@ mod server;
 mod stock_client;
 mod tally;
 
+pub use findings::Findings;
 pub use frame::Frame;
 pub use node::run_node;
 pub use parser::{ParsedPacket, ParserAnswer, ParserCase, run_parser};

@@ -1,20 +1,18 @@
 //! Queries that lead nowhere.
 
-use fast_app_engineio::Config;
 use testkit::{RawSocket, http};
 use tokio::time::Instant;
 
-use super::Findings;
-use crate::{assert_next_client_served, echo::Server, promptly};
+use super::{Trial, answer};
 
-#[tokio::test]
-async fn wrong_queries_open_nothing() {
+/// Queries of the polling transport, and the code of the error.
+pub(super) fn queries() -> Vec<(&'static str, String, u8)> {
     const UNKNOWN_TRANSPORT: u8 = 0;
     const UNKNOWN_SID: u8 = 1;
     const BAD_REQUEST: u8 = 3;
     const VERSION: u8 = 5;
     let long = "x".repeat(30_000);
-    let table = [
+    vec![
         ("no query", String::new(), UNKNOWN_TRANSPORT),
         ("no transport", "EIO=4".into(), UNKNOWN_TRANSPORT),
         (
@@ -232,38 +230,127 @@ async fn wrong_queries_open_nothing() {
             format!("EIO=4&transport=polling&sid={long}"),
             UNKNOWN_SID,
         ),
-    ];
-    let server = Server::start(Config::default()).await;
-    let mut findings = Findings::default();
-    for (name, query, code) in table {
+        (
+            "version in full width",
+            "EIO=４&transport=polling".into(),
+            VERSION,
+        ),
+        (
+            "version with nul",
+            "EIO=4%00&transport=polling".into(),
+            VERSION,
+        ),
+        (
+            "version with space",
+            "EIO=%204&transport=polling".into(),
+            VERSION,
+        ),
+        (
+            "version with plus behind it",
+            "EIO=4+&transport=polling".into(),
+            VERSION,
+        ),
+        ("version 0", "EIO=0&transport=polling".into(), VERSION),
+        (
+            "version 2^64 + 4",
+            "EIO=18446744073709551620&transport=polling".into(),
+            VERSION,
+        ),
+        (
+            "version in hexadecimal",
+            "EIO=0x4&transport=polling".into(),
+            VERSION,
+        ),
+        ("version NaN", "EIO=NaN&transport=polling".into(), VERSION),
+        (
+            "jsonp with a callback",
+            "EIO=4&transport=polling&j=___eio[0]".into(),
+            BAD_REQUEST,
+        ),
+        (
+            "jsonp before all else",
+            "j=0&EIO=4&transport=polling".into(),
+            BAD_REQUEST,
+        ),
+        (
+            "sid twice the same",
+            "EIO=4&transport=polling&sid=a&sid=a".into(),
+            BAD_REQUEST,
+        ),
+        (
+            "three versions",
+            "EIO=4&EIO=4&EIO=4&transport=polling".into(),
+            BAD_REQUEST,
+        ),
+        (
+            "sid with a line break",
+            "EIO=4&transport=polling&sid=a%0d%0aX:y".into(),
+            UNKNOWN_SID,
+        ),
+        (
+            "sid with an equals sign",
+            "EIO=4&transport=polling&sid=a=b".into(),
+            UNKNOWN_SID,
+        ),
+        (
+            "sid that is a list",
+            "EIO=4&transport=polling&sid=[]".into(),
+            UNKNOWN_SID,
+        ),
+        (
+            "sid that is an object",
+            "EIO=4&transport=polling&sid={}".into(),
+            UNKNOWN_SID,
+        ),
+        (
+            "sid beyond ascii",
+            "EIO=4&transport=polling&sid=éééééééééé".into(),
+            UNKNOWN_SID,
+        ),
+        (
+            "all in one value",
+            "EIO%3D4%26transport%3Dpolling".into(),
+            UNKNOWN_TRANSPORT,
+        ),
+        (
+            "two question marks",
+            "?EIO=4?transport=polling".into(),
+            UNKNOWN_TRANSPORT,
+        ),
+        ("equals signs alone", "====".into(), UNKNOWN_TRANSPORT),
+        ("ampersands alone", "&&&&".into(), UNKNOWN_TRANSPORT),
+        (
+            "five thousand parameters",
+            "a=b&".repeat(5_000),
+            UNKNOWN_TRANSPORT,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn wrong_queries_open_nothing() {
+    let mut trial = Trial::start().await;
+    let addr = trial.server.addr();
+    for (name, query, code) in queries() {
+        let want = (400, Some(u64::from(code)));
         let path = format!("/socket.io/?{query}");
-        let as_websocket = path.replace("transport=polling", "transport=websocket");
         for method in ["GET", "POST"] {
+            let name = format!("{method}, {name}");
             let start = Instant::now();
             let request =
                 format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-            let answer = promptly(http::request(server.addr(), request)).await;
-            let got = (answer.status, answer.json()["code"].as_u64());
-            findings.check(
-                &format!("{method}, {name}"),
-                start,
-                got,
-                (400, Some(code.into())),
-            );
+            let got = answer(&name, http::request(addr, request)).await;
+            let got = (got.status, got.json()["code"].as_u64());
+            trial.check(&name, start, got, want).await;
         }
+        let name = format!("websocket, {name}");
+        let path = path.replace("transport=polling", "transport=websocket");
         let start = Instant::now();
-        let refused = promptly(RawSocket::connect(server.addr(), &as_websocket, &[])).await;
+        let refused = answer(&name, RawSocket::connect(addr, &path, &[])).await;
         let got = refused
             .map(drop)
             .map_err(|answer| (answer.status, answer.json()["code"].as_u64()));
-        findings.check(
-            &format!("websocket, {name}"),
-            start,
-            got,
-            Err((400, Some(code.into()))),
-        );
+        trial.check(&name, start, got, Err(want)).await;
     }
-    assert_eq!(server.engine().sessions(), 0);
-    assert_next_client_served(&server).await;
-    findings.assert_none(150);
+    assert_eq!(trial.finish().await.engine().sessions(), 0);
 }

@@ -8,19 +8,17 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Findings, assert_next_client_served_beside_others};
+use super::{Trial, answer};
 use crate::{echo::Server, poll_request, promptly};
 
-/// Messages whose end two servers may see in two places, with a request hidden in the difference.
-#[tokio::test]
-async fn no_request_is_smuggled() {
-    const HIDDEN: &str = "GET /other HTTP/1.1\r\nHost: x\r\n\r\n";
+const HIDDEN: &str = "GET /other HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Messages whose end two servers may see in two places: headers and body. [`HIDDEN`] lies in the difference.
+pub(super) fn messages() -> Vec<(&'static str, String, &'static str)> {
     const CHUNKS: &str = "2\r\n4x\r\n0\r\n\r\n";
     let length = HIDDEN.len();
     let chunked = CHUNKS.len() + length;
-    let server = Server::start(Config::default()).await;
-    let mut findings = Findings::default();
-    for (name, headers, body) in [
+    vec![
         (
             "length and chunks",
             format!(
@@ -138,25 +136,86 @@ async fn no_request_is_smuggled() {
             "A: b\rContent-Length: 2\r\n".to_owned(),
             "4x",
         ),
-    ] {
-        let polling = Polling::handshake(server.addr()).await;
+        (
+            "length in words",
+            "Content-Length: two\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "length with a fraction",
+            "Content-Length: 2.0\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "length in exponents",
+            "Content-Length: 2e0\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "length in full width",
+            "Content-Length: ２\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "length in quotes",
+            "Content-Length: \"2\"\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "length and a letter",
+            "Content-Length: 2b\r\n".to_owned(),
+            "4x",
+        ),
+        (
+            "chunked in quotes",
+            "Transfer-Encoding: \"chunked\"\r\n".to_owned(),
+            CHUNKS,
+        ),
+        (
+            "empty encoding",
+            "Transfer-Encoding: \r\n".to_owned(),
+            CHUNKS,
+        ),
+        (
+            "chunk size in octets beyond ascii",
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            "２\r\n4x\r\n0\r\n\r\n",
+        ),
+        (
+            "negative chunk size",
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            "-2\r\n4x\r\n0\r\n\r\n",
+        ),
+        (
+            "empty chunk size",
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            ";x\r\n4x\r\n0\r\n\r\n",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn no_request_is_smuggled() {
+    let mut trial = Trial::start().await;
+    for (name, headers, body) in messages() {
+        let polling = Polling::handshake(trial.server.addr()).await;
         let path = polling.path("polling");
         let start = Instant::now();
         let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n{body}{HIDDEN}");
-        let answer = promptly(all_answers(&server, &request)).await;
+        let got = answer(name, all_answers(&trial.server, &request)).await;
         let got = (
-            answer.get(..12).unwrap_or_default(),
-            answer.matches("HTTP/1.1 ").count(),
+            got.get(..12).unwrap_or_default().to_owned(),
+            got.matches("HTTP/1.1 ").count(),
         );
         let status = match name {
             // Chunks count, and the connection ends: RFC 9112, section 6.1.
             "length and chunks" | "chunks and length" => "HTTP/1.1 200",
             _ => "HTTP/1.1 400",
         };
-        findings.check(name, start, got, (status, 1));
+        let want = (status.to_owned(), 1);
+        trial.check(name, start, got, want).await;
     }
-    assert_next_client_served_beside_others(&server).await;
-    findings.assert_none(22);
+    trial.finish().await;
 }
 
 /// Everything until the server ends the connection.

@@ -4,8 +4,8 @@ use fast_app_engineio::{CloseReason, Config};
 use testkit::{Frame, Polling, RawSocket};
 use tokio::time::Instant;
 
-use super::{Findings, NO_UTF8, TEXTS, fragment};
-use crate::{assert_next_client_served, echo::Server, promptly};
+use super::{NO_UTF8, TEXTS, Trial, answer, fragment};
+use crate::{echo::Server, promptly};
 
 /// A masked frame's header that declares a length, and no payload.
 fn header(first: u8, length: u64) -> Vec<u8> {
@@ -16,11 +16,17 @@ fn header(first: u8, length: u64) -> Vec<u8> {
 }
 
 /// What a WebSocket may not carry, with the code that it is closed with.
-fn frames() -> Vec<(String, Vec<u8>, u16)> {
+pub(super) fn frames() -> Vec<(String, Vec<u8>, u16)> {
     let mut table: Vec<(String, Vec<u8>, u16)> = Vec::new();
     let mut add = |name: &str, bytes: Vec<u8>, code| table.push((name.to_owned(), bytes, code));
     for (name, text) in TEXTS {
         add(name, Frame::text(text).encode(), 1002);
+        let cut = [
+            fragment(Frame::TEXT, ""),
+            fragment(Frame::CONTINUATION, text),
+            Frame::new(Frame::CONTINUATION, "").encode(),
+        ];
+        add(&format!("{name} in fragments"), cut.concat(), 1002);
     }
     for (name, bytes) in NO_UTF8 {
         add(name, Frame::new(Frame::TEXT, bytes).encode(), 1007);
@@ -95,6 +101,49 @@ fn frames() -> Vec<(String, Vec<u8>, u16)> {
         let both = [begun.clone(), next.encode()].concat();
         add(&format!("{name} between fragments"), both, 1002);
     }
+    for opcode in [3, 7, 11, 15] {
+        let both = [begun.clone(), Frame::new(opcode, "x").encode()].concat();
+        add(&format!("opcode {opcode} between fragments"), both, 1002);
+    }
+    for rsv in 1..=7 {
+        let frame = Frame {
+            rsv,
+            ..Frame::new(Frame::CONTINUATION, "y")
+        };
+        let both = [begun.clone(), frame.encode()].concat();
+        add(
+            &format!("last fragment with reserved bits {rsv}"),
+            both,
+            1002,
+        );
+    }
+    for (name, frame) in [
+        ("ping", Frame::new(Frame::PING, "x")),
+        ("pong", Frame::new(Frame::PONG, "x")),
+        ("close", Frame::close(1000)),
+        ("last fragment", Frame::new(Frame::CONTINUATION, "x")),
+    ] {
+        let unmasked = Frame {
+            masked: false,
+            ..frame
+        };
+        let both = [begun.clone(), unmasked.encode()].concat();
+        add(&format!("unmasked {name} between fragments"), both, 1002);
+    }
+    for opcode in [Frame::PING, Frame::PONG, Frame::CLOSE] {
+        for (name, length) in [("64 KiB", 65_536), ("2^63 bytes", 1 << 63)] {
+            add(
+                &format!("opcode {opcode} of {name}"),
+                header(0x80 | opcode, length),
+                1002,
+            );
+        }
+    }
+    add(
+        "two packets of polling",
+        Frame::text("3\u{1e}4x").encode(),
+        1002,
+    );
     add(
         "continuation of nothing",
         Frame::new(Frame::CONTINUATION, "x").encode(),
@@ -116,7 +165,8 @@ fn frames() -> Vec<(String, Vec<u8>, u16)> {
         1002,
     );
     for code in [
-        0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
+        0, 1, 125, 255, 256, 500, 998, 999, 1004, 1005, 1006, 1015, 1016, 1099, 1100, 1999, 2000,
+        2001, 2999, 5000, 5001, 32_768, 65_534, 65_535,
     ] {
         add(
             &format!("close with code {code}"),
@@ -162,7 +212,11 @@ fn frames() -> Vec<(String, Vec<u8>, u16)> {
         vec![0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03],
         1002,
     );
-    add("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 1002);
+    add(
+        "http for a frame",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        1002,
+    );
     add("nothing but zeros", vec![0; 16], 1002);
     add("nothing but ones", vec![0xff; 16], 1002);
     table
@@ -174,41 +228,42 @@ async fn wrong_frames_close_the_websocket_with_their_code() {
         Server::start(Config::default()).await,
         Server::start_wrapped(Config::default()).await,
     ] {
-        let mut findings = Findings::default();
+        let mut trial = Trial::on(server).await;
         for (name, bytes, code) in frames() {
-            let mut socket = RawSocket::engineio(server.addr()).await;
+            let mut socket = RawSocket::engineio(trial.server.addr()).await;
             let start = Instant::now();
             socket.send_bytes(bytes).await;
-            let end =
-                promptly(async { (socket.expect_close().await, server.closed().await) }).await;
-            findings.check(&name, start, end, (Some(code), CloseReason::ProtocolError));
+            let got = answer(&name, async {
+                (socket.expect_close().await, trial.server.closed().await)
+            });
+            let got = got.await;
+            let want = (Some(code), CloseReason::ProtocolError);
+            trial.check(&name, start, got, want).await;
         }
-        assert_eq!(server.engine().sessions(), 0);
-        assert_next_client_served(&server).await;
-        findings.assert_none(150);
+        assert_eq!(trial.finish().await.engine().sessions(), 0);
     }
 }
 
 #[tokio::test]
 async fn wrong_frames_in_place_of_a_probe_leave_the_session_polling() {
-    let server = Server::start(Config::default()).await;
-    let mut polling = Polling::handshake(server.addr()).await;
-    let mut findings = Findings::default();
+    let mut trial = Trial::start().await;
+    let addr = trial.server.addr();
+    let mut polling = Polling::handshake(addr).await;
     let path = polling.path("websocket");
     for (name, bytes, code) in frames() {
-        if name == "probe outside of an upgrade" {
+        if name.starts_with("probe outside of an upgrade") {
             continue;
         }
-        let socket = promptly(RawSocket::connect(server.addr(), &path, &[])).await;
+        let socket = answer(&name, RawSocket::connect(addr, &path, &[])).await;
         let mut socket = socket.unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
         let start = Instant::now();
         socket.send_bytes(bytes).await;
-        let code_sent = promptly(socket.expect_close()).await;
-        findings.check(&name, start, code_sent, Some(code));
-        promptly(socket.expect_close()).await;
+        let got = answer(&name, socket.expect_close()).await;
+        trial.check(&name, start, got, Some(code)).await;
+        answer(&name, socket.expect_close()).await;
     }
     promptly(polling.post(&["4still polling"])).await;
     promptly(polling.expect_text("4still polling")).await;
-    assert!(server.none_closed().await);
-    findings.assert_none(150);
+    assert!(trial.server.none_closed().await);
+    trial.finish().await;
 }

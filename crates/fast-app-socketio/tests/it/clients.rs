@@ -5,10 +5,18 @@ use fast_app_socketio::{
 };
 use serde_json::{Value, json};
 use testkit::{ConnectOptions, StockClient, TIMEOUT};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
 
-use crate::{Diary, diary, start, write};
+use crate::{Diary, Pen, diary, start, write};
 
 const TRANSPORTS: [&[&str]; 3] = [&["websocket"], &["polling"], &["polling", "websocket"]];
+
+const CLIENTS: [(&str, fn() -> StockClient); 2] =
+    [("node", StockClient::node), ("python", StockClient::python)];
 
 fn namespace(path: &'static str) -> Namespace {
     Namespace::new(path)
@@ -54,10 +62,7 @@ async fn with_each(test: impl AsyncFn(&StockClient, &str, &mut Diary)) {
         .namespace(namespace("/admin"));
     let (_server, addr) = start(builder).await;
     let url = format!("http://{addr}");
-    for (name, start) in [
-        ("node", StockClient::node as fn() -> _),
-        ("python", StockClient::python),
-    ] {
+    for (name, start) in CLIENTS {
         for transports in TRANSPORTS {
             let client = start();
             let options = |token, transports| ConnectOptions {
@@ -199,4 +204,86 @@ async fn the_server_disconnects_a_client() {
         client.connect(url, options).await.unwrap();
     })
     .await;
+}
+
+/// A server as its clients see it: when this is gone so are the port and all connections, without a word.
+struct Mortal(JoinHandle<()>);
+
+impl Mortal {
+    async fn start(addr: &str, pen: Pen) -> (Self, String) {
+        let builder = SocketIo::builder().state(pen).namespace(namespace("/"));
+        let (_, server) = start(builder).await;
+        let listener = TcpListener::bind(addr).await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let relay = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                connections.spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    // However it ends, it has ended.
+                    _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        (Self(relay), addr)
+    }
+
+    async fn crash(self) {
+        self.0.abort();
+        assert!(self.0.await.unwrap_err().is_cancelled());
+    }
+}
+
+/// Waits until the client is there again, a new one to the server, and has all that it had before.
+async fn expect_return(client: &StockClient, old_sid: &str, transport: &str) {
+    client.reconnected().await;
+    assert_eq!(client.expect("hello").await, [json!("/"), json!("right")]);
+    assert_ne!(client.sid().await, old_sid);
+    client.transport_becomes(transport).await;
+    let args = vec![json!("again"), StockClient::binary([1, 2])];
+    assert_eq!(client.call("echo", args.clone()).await, args);
+    assert_eq!(client.expect("echoed").await, args);
+}
+
+#[tokio::test]
+async fn clients_come_back_when_they_are_cut_off_and_when_the_server_crashes() {
+    for (name, stock) in CLIENTS {
+        for transports in TRANSPORTS {
+            let (pen, mut diary) = diary();
+            let (server, addr) = Mortal::start("127.0.0.1:0", pen.clone()).await;
+            let client = stock();
+            let options = ConnectOptions {
+                auth: json!({ "token": "right" }),
+                transports,
+                reconnection: true,
+                ..Default::default()
+            };
+            let connected = client.connect(&format!("http://{addr}"), options).await;
+            assert_eq!(connected, Ok(()));
+            client.expect("hello").await;
+            let [.., last] = transports else { panic!() };
+            client.transport_becomes(last).await;
+
+            // It takes the packet that closes a polling session for a farewell, and stays away.
+            if (name, *last) != ("python", "polling") {
+                let sid = client.sid().await;
+                // One attachment too many.
+                client
+                    .emit("echo", vec![StockClient::binary([0]); 11])
+                    .await;
+                client.disconnected().await;
+                diary.expect("/ parse error").await;
+                expect_return(&client, &sid, last).await;
+            }
+
+            let sid = client.sid().await;
+            server.crash().await;
+            client.disconnected().await;
+            let (server, _) = Mortal::start(&addr, pen).await;
+            expect_return(&client, &sid, last).await;
+            client.disconnect().await;
+            server.crash().await;
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod fuzz;
+mod mixed;
 mod quality;
 mod setup;
 mod step;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   faults [fault…]  let Redis and the network fail for as long as outages last, with a thousand clients, and measure what
                    clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
                    hostile
+  mixed            10,000 messages to 1,000 clients of every kind, in release: none may be lost, doubled or out of order
   help             this text
 
 Environment:
@@ -63,7 +65,8 @@ fn run(args: &[String]) -> Result<(), Error> {
             setup::setup()?;
             quality::faults(named)
         }
-        ("setup" | "check", [surplus, ..]) => Err(Error::new(
+        ("mixed", []) => mixed::mixed(),
+        ("setup" | "check" | "mixed", [surplus, ..]) => Err(Error::new(
             format!("`{command}` takes no arguments, but got `{surplus}`"),
             format!("cargo xtask {command}"),
         )),

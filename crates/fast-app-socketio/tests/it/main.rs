@@ -8,6 +8,7 @@
 //! | `fleet` | the same with Python workers among them |
 //! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
+//! | `mixed` | one publisher and many clients of every kind |
 //! | `clients` | the libraries that applications use |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -21,6 +22,7 @@ mod disconnect;
 mod events;
 mod fleet;
 mod malformed;
+mod mixed;
 mod outage;
 mod reach;
 mod rooms;

@@ -8,9 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use http_body_util::Either;
 use tower_layer::Layer;
@@ -146,12 +144,12 @@ where
     }
 }
 
-/// A request of HTTP/1.1 names one host, as every server behind a proxy must know whom it was for (RFC 9112, section 3.2).
+/// A request that names two hosts is for one server here and for another to a proxy (RFC 9112, section 3.2). One without
+/// a host is let pass, as hyper does: to us it makes no difference.
 fn check_host(request: &Parts) -> Result<(), RequestError> {
-    let hosts = request.headers.get_all(header::HOST).iter().count();
-    match request.version {
-        Version::HTTP_11 if hosts != 1 => Err(RequestError::BadRequest),
-        _ => Ok(()),
+    match request.headers.get_all(header::HOST).iter().count() {
+        0 | 1 => Ok(()),
+        _ => Err(RequestError::BadRequest),
     }
 }
 

@@ -226,22 +226,57 @@ fn pace(config: &Config) -> Duration {
     (shortest / 20).clamp(Duration::from_millis(1), Duration::from_millis(100))
 }
 
+/// The longest pause of a busy process, in ticks. What is longer is a standstill.
+const MAX_PAUSE: u128 = 10;
+
+/// How many ticks the wheel turns when this time has passed since it last turned.
+///
+/// Short pauses are made up for, or the deadlines of a busy server would drift. After a standstill deadlines are late,
+/// never early: clients have stood still with us.
+fn ticks_in(passed: Duration, pace: Duration) -> u128 {
+    match passed.as_nanos() / pace.as_nanos() {
+        ticks @ 1..=MAX_PAUSE => ticks,
+        _ => 1,
+    }
+}
+
 async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
     let mut ticks = tokio::time::interval(pace);
-    // After a standstill deadlines are late, never early: clients have stood still with us.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut due = Vec::new();
+    let mut turned = ticks.tick().await;
     loop {
-        ticks.tick().await;
+        let now = ticks.tick().await;
+        let passed = now.duration_since(turned);
+        turned = now;
         let Some(engine) = engine.upgrade() else {
             return;
         };
-        engine.wheel.lock().tick(&mut due);
+        for _ in 0..ticks_in(passed, pace) {
+            engine.wheel.lock().tick(&mut due);
+        }
         drop(engine);
         for (session, alarm) in due.drain(..) {
             if let Some(session) = session.upgrade() {
                 session.ring(alarm);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_server_keeps_its_deadlines_and_a_standstill_moves_them() {
+        let pace = Duration::from_millis(10);
+        for (passed, ticks) in [(10, 1), (20, 2), (100, 10), (110, 1), (60_000, 1), (0, 1)] {
+            assert_eq!(
+                ticks_in(Duration::from_millis(passed), pace),
+                ticks,
+                "{passed}"
+            );
         }
     }
 }

@@ -496,8 +496,9 @@ impl Session {
         }
     }
 
-    /// The answer to the GET that is held.
-    pub(crate) fn poll_frames(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+    /// The answer to the GET that is held, as soon as there is something to say or the session has gone over to a
+    /// WebSocket. Never [`Polled::Noop`].
+    pub(crate) fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut state = self.state.lock();
         let state = &mut *state;
         let Transport::Polling(polling) = &mut state.transport else {
@@ -509,11 +510,23 @@ impl Session {
                 self.config().max_payload,
             )));
         }
-        if polling.upgrade == Upgrade::Probed {
-            return Poll::Ready(Polled::Noop);
-        }
         polling.held = Some(Some(cx.waker().clone()));
         Poll::Pending
+    }
+
+    /// The answer to the GET that is held.
+    pub(crate) fn poll_frames(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+        match self.poll_settled(cx) {
+            Poll::Pending if self.is_probed() => Poll::Ready(Polled::Noop),
+            polled => polled,
+        }
+    }
+
+    fn is_probed(&self) -> bool {
+        match &self.state.lock().transport {
+            Transport::Polling(polling) => polling.upgrade == Upgrade::Probed,
+            Transport::WebSocket(_) => false,
+        }
     }
 
     /// A POST has come; it must end with [`Session::release_post`].

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -25,6 +26,10 @@ use crate::{
     session::{Begun, Polled, Session},
 };
 
+/// How long a GET without an answer is held once a WebSocket is about to take over. The original looks after its held GET
+/// that often (`engine.io`, `Socket._maybeUpgrade`).
+const UPGRADE_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Answers the first GET: a new session.
 pub(crate) fn open(engine: &Arc<Engine>, request: &Parts) -> Response<ResponseBody> {
     let (_session, packet) = engine.open_polling(request);
@@ -40,7 +45,7 @@ pub(crate) async fn poll(session: Arc<Session>) -> Result<Response<ResponseBody>
         session,
         progress: Progress::Waiting,
     };
-    match poll_fn(|cx| held.session.poll_frames(cx)).await {
+    match answer(&held.session, begun).await {
         Polled::Upgraded if begun == Begun::Upgrading => {
             held.progress = Progress::Answered;
             Err(RequestError::BadRequest)
@@ -58,6 +63,20 @@ pub(crate) async fn poll(session: Arc<Session>) -> Result<Response<ResponseBody>
             Ok(text(Bytes::new()).map(|_| ResponseBody::poll(body)))
         }
     }
+}
+
+/// What a GET is answered with.
+///
+/// One that comes during an upgrade and finds nothing to say waits a little: the client's upgrade packet may be there
+/// already, on the other connection, and then the GET came too late.
+async fn answer(session: &Session, begun: Begun) -> Polled {
+    if begun == Begun::Upgrading {
+        let settled = timeout(UPGRADE_PATIENCE, poll_fn(|cx| session.poll_settled(cx)));
+        if let Ok(polled) = settled.await {
+            return polled;
+        }
+    }
+    poll_fn(|cx| session.poll_frames(cx)).await
 }
 
 /// A GET on its way from being held to its answer.

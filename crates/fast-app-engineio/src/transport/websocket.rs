@@ -38,12 +38,25 @@ pub(crate) fn accept(
             }
             tokio::spawn(serve_new(engine, upgrade, request));
         }
-        Some(session) => {
-            session.request_upgrade()?;
-            tokio::spawn(serve_upgrade(session, upgrade));
-        }
+        Some(session) => match session.request_upgrade() {
+            Ok(()) => {
+                tokio::spawn(serve_upgrade(session, upgrade));
+            }
+            // Accepted and closed, as by engine.io: clients expect the end of a WebSocket here, not a failed handshake.
+            Err(RequestError::BadRequest) => {
+                tokio::spawn(timeout(LINGER, refuse(upgrade)));
+            }
+            Err(error) => return Err(error),
+        },
     }
     Ok(response)
+}
+
+/// Closes a WebSocket to a session that has one, or is about to.
+async fn refuse(upgrade: OnUpgrade) -> io::Result<()> {
+    let upgraded = upgrade.await.map_err(io::Error::other)?;
+    let Upgrade { socket, reader, .. } = socket::take_apart(upgraded);
+    say_goodbye(&socket, reader, 1002).await
 }
 
 async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {

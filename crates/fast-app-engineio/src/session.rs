@@ -483,6 +483,14 @@ impl Session {
         }
     }
 
+    /// Whether the session lives on polling and holds no GET, so that a goodbye would reach nobody.
+    pub(crate) fn is_unheard(&self) -> bool {
+        match &self.state.lock().transport {
+            Transport::Polling(polling) => polling.held.is_none(),
+            Transport::WebSocket(_) => false,
+        }
+    }
+
     pub(crate) fn release_poll(&self) {
         let mut state = self.state.lock();
         let Transport::Polling(polling) = &mut state.transport else {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use http_body::{Body, Frame as BodyFrame, SizeHint};
 use http_body_util::{BodyExt, Limited};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::websocket::deliver;
 use crate::{
@@ -29,6 +29,9 @@ use crate::{
 /// How long a GET without an answer is held once a WebSocket is about to take over. The original looks after its held GET
 /// that often (`engine.io`, `Socket._maybeUpgrade`).
 const UPGRADE_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a `1` waits for the GET that the client sent before it on another connection, to end it with `6`.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Answers the first GET: a new session.
 pub(crate) fn open(engine: &Arc<Engine>, request: &Parts) -> Response<ResponseBody> {
@@ -257,13 +260,25 @@ enum Received {
     Close,
 }
 
+/// Ends the session of a client that said so, even if it does not wait for the answer.
+struct Leaving<'a>(&'a Arc<Session>);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.close(CloseReason::Client);
+    }
+}
+
 async fn receive(session: &Arc<Session>, packet: &str) -> Result<Received, RequestError> {
     match Packet::from_payload(packet) {
         Ok(Packet::Message(message)) => deliver(session, message).await,
         Ok(Packet::Pong) => session.pong(),
         Ok(Packet::Noop) => {}
         Ok(Packet::Close) => {
-            session.close(CloseReason::Client);
+            let _leaving = Leaving(session);
+            if session.is_unheard() {
+                sleep(CLOSE_PATIENCE).await;
+            }
             return Ok(Received::Close);
         }
         Ok(Packet::Probe | Packet::Upgrade) => return Err(RequestError::BadRequest),

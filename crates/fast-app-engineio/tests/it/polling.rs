@@ -294,3 +294,33 @@ async fn unfinished_post(server: &Server, polling: &Polling) -> http::Connection
     connection(server).await;
     post
 }
+
+#[tokio::test]
+async fn a_close_packet_that_overtakes_a_poll_waits_for_it() {
+    for (name, server) in Server::start_each(Config::default()).await {
+        let polling = Polling::handshake(server.addr()).await;
+        let mut post = connection(&server).await;
+        let mut held = connection(&server).await;
+        let path = polling.path("polling");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1");
+        post.send(head).await;
+        held.send(poll_request(&polling)).await;
+        assert_ok(&promptly(held.response()).await.unwrap(), "6");
+        assert_ok(&promptly(post.response()).await.unwrap(), "ok");
+        assert_eq!(server.closed().await, CloseReason::Client, "{name}");
+        assert_unknown(&promptly(http::get(server.addr(), &path)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_says_close_and_is_gone_has_closed() {
+    let server = Server::start(Config::default()).await;
+    let polling = Polling::handshake(server.addr()).await;
+    let mut post = connection(&server).await;
+    let path = polling.path("polling");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1");
+    post.send(head).await;
+    connection(&server).await;
+    drop(post);
+    assert_eq!(promptly(server.closed()).await, CloseReason::Client);
+}

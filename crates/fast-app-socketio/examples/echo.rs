@@ -6,24 +6,37 @@
 //!
 //! - `/` and `/custom` emit `auth` with the handshake's auth on connect, answer `message` with `message-back` and
 //!   `message-with-ack` with an acknowledgement, both with the arguments they came with.
-//! - `/echo` is a plain WebSocket that returns every message.
+//! - `/engine.io/` is Engine.IO without Socket.IO on top: it returns every message.
+//! - `/echo` is a plain WebSocket that returns every message, up to 16 MiB.
 //!
 //! Ping interval 300 ms, ping timeout 200 ms, max payload 1,000,000 bytes, every origin.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
     Router,
     extract::Request,
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::any,
 };
+use fast_app_engineio::{
+    CloseReason, Connection, Engine, EngineIoLayer, Frame, Handler, Message, Session,
+};
 use fast_app_socketio::{
-    Args, Auth, Config, Namespace, Payload, Socket, SocketIo, serve, websocket_echo,
+    Args, Auth, Config, Namespace, Origins, Payload, Socket, SocketIo, serve, websocket_echo,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+const PING_INTERVAL: Duration = Duration::from_millis(300);
+const PING_TIMEOUT: Duration = Duration::from_millis(200);
+const MAX_PAYLOAD: usize = 1_000_000;
 
 /// The largest message of a plain WebSocket, in bytes.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -34,15 +47,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .map_or(Ok(3000), |port| port.parse())?;
     let socketio = SocketIo::builder()
-        .heartbeat(Duration::from_millis(300), Duration::from_millis(200))
+        .heartbeat(PING_INTERVAL, PING_TIMEOUT)
         .connect_timeout(Duration::from_secs(1))
-        .max_payload(1_000_000)
+        .max_payload(MAX_PAYLOAD)
         .cors_allowed_origins("*")
         .namespace(echo("/"))
         .namespace(echo("/custom"))
         .build()?;
     let app = Router::new()
         .route("/echo", any(websocket))
+        .layer(EngineIoLayer::new(Engine::new(engineio(), EngineIoEcho)))
         .layer(socketio.layer());
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}", listener.local_addr()?);
@@ -73,6 +87,46 @@ fn echo(path: &str) -> Namespace {
             let _ = socket.emit_payload("message-back", &Payload::from(args));
         })
         .on("message-with-ack", async |_: Socket, args: Args| args)
+}
+
+fn engineio() -> Config {
+    Config {
+        path: "/engine.io/".to_owned(),
+        ping_interval: PING_INTERVAL,
+        ping_timeout: PING_TIMEOUT,
+        max_payload: MAX_PAYLOAD,
+        origins: Origins::Any,
+        ..Config::default()
+    }
+}
+
+struct EngineIoEcho;
+
+impl Handler for EngineIoEcho {
+    fn open(&self, session: &Arc<Session>, _: &Parts) -> Box<dyn Connection> {
+        Box::new(EchoConnection(Arc::downgrade(session)))
+    }
+}
+
+/// Weak, because the session owns its connection.
+struct EchoConnection(Weak<Session>);
+
+impl Connection for EchoConnection {
+    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn message(&self, message: Message) {
+        let frame = match message {
+            Message::Text(text) => Frame::message(text.len(), |message| message.push_str(&text)),
+            Message::Binary(bytes) => Frame::binary(&bytes),
+        };
+        if let Some(session) = self.0.upgrade() {
+            session.send(&[frame]);
+        }
+    }
+
+    fn closed(&self, _: CloseReason) {}
 }
 
 async fn websocket(request: Request) -> Response {

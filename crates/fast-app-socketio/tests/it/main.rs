@@ -9,6 +9,7 @@
 //! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
 //! | `mixed` | one publisher and many clients of every kind |
+//! | `suite` | what the public conformance suites ask for |
 //! | `clients` | the libraries that applications use |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -26,6 +27,7 @@ mod mixed;
 mod outage;
 mod reach;
 mod rooms;
+mod suite;
 
 use std::{future::pending, net::SocketAddr, sync::Arc};
 

@@ -58,7 +58,11 @@ async fn echo(upgrade: OnUpgrade, mut decoder: Decoder) -> io::Result<()> {
                 Incoming::Text(text) => answer.push(Frame::control(&text)),
                 Incoming::Binary(bytes) => answer.push(Frame::binary(&bytes)),
                 Incoming::Ping(payload) => answer.push(Frame::pong(&payload)),
-                Incoming::Close => closed = Some(1000),
+                Incoming::Close => {
+                    closed = Some(1000);
+                    // What came behind it is no longer heard (RFC 6455, section 5.5.1).
+                    break;
+                }
             }
         }
         socket.write_all(answer).await?;

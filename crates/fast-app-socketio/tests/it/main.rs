@@ -10,11 +10,13 @@
 //! | `malformed` | what a client must not send |
 //! | `mixed` | one publisher and many clients of every kind |
 //! | `suite` | what the public conformance suites ask for |
+//! | `autobahn` | what the public suite of WebSocket asks for |
 //! | `clients` | the libraries that applications use |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod acks;
+mod autobahn;
 mod binary;
 mod bus;
 mod clients;

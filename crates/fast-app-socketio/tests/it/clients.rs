@@ -15,8 +15,9 @@ use crate::{Diary, Pen, diary, start, write};
 
 const TRANSPORTS: [&[&str]; 3] = [&["websocket"], &["polling"], &["polling", "websocket"]];
 
-const CLIENTS: [(&str, fn() -> StockClient); 2] =
-    [("node", StockClient::node), ("python", StockClient::python)];
+type Stock = (&'static str, fn() -> StockClient);
+
+const CLIENTS: [Stock; 2] = [("node", StockClient::node), ("python", StockClient::python)];
 
 fn namespace(path: &'static str) -> Namespace {
     Namespace::new(path)

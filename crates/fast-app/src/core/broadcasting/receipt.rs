@@ -60,7 +60,7 @@ pub enum BroadcastError {
     /// It could not become JSON. Nothing was sent.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// The payload is larger than [`Manager::max_payload`]. Nothing was sent.
+    /// The payload is larger than [`Manager::max_payload`](crate::Manager::max_payload). Nothing was sent.
     #[error("payload of {bytes} bytes is larger than the limit of {limit}")]
     TooLarge {
         /// Its size: the JSON, and the attachments as Base64.

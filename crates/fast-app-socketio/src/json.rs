@@ -3,7 +3,7 @@
 //! serde_json writes `null` for a float that is no number, so that a client would get another value than was sent. Here it
 //! is an error, which names the place.
 
-use std::fmt::Display;
+use std::{cell::RefCell, fmt::Display};
 
 use serde::{Serialize, Serializer, ser};
 
@@ -15,28 +15,73 @@ use crate::payload::PayloadError;
 ///
 /// When the value's `Serialize` fails, or it holds NaN or an infinity; the error has the path to it.
 pub fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String, PayloadError> {
-    serde_json::to_string(&Finite(value)).map_err(|error| {
+    let quick = Finite {
+        value,
+        place: Place(None),
+    };
+    serde_json::to_string(&quick).map_err(|error| {
         // Again, and more slowly: now it matters where.
-        let mut json = serde_json::Serializer::new(Vec::new());
-        match serde_path_to_error::serialize(&Finite(value), &mut json) {
-            Ok(()) => PayloadError::from(error),
-            Err(error) => PayloadError {
-                path: match error.path().to_string() {
-                    path if path == "." => String::new(),
-                    path => path,
-                },
-                source: error.into_inner(),
+        let path = RefCell::default();
+        let place = Place(Some(&path));
+        match serde_json::to_string(&Finite { value, place }) {
+            Ok(_) => PayloadError::from(error),
+            Err(source) => PayloadError {
+                path: path.into_inner(),
+                source,
             },
         }
     })
 }
 
-/// A value, or what serialises its parts, in which every float must be a number.
-struct Finite<T>(T);
+/// The path to what is being serialised, as it is in the JSON: `shapes[1].Circle.radius`. It stays where something
+/// fails.
+#[derive(Clone, Copy)]
+struct Place<'a>(Option<&'a RefCell<String>>);
 
-impl<T: Serialize + ?Sized> Serialize for Finite<&T> {
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl Place<'_> {
+    /// Serialises the part that is one step further.
+    fn part<T, E>(self, step: Step<'_>, serialize: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let before = self.enter(step);
+        serialize().inspect(|_| self.back_to(before))
+    }
+
+    /// Goes one step further and says how long the path was before.
+    fn enter(self, step: Step<'_>) -> usize {
+        let Some(path) = self.0 else { return 0 };
+        let mut path = path.borrow_mut();
+        let before = path.len();
+        match step {
+            Step::Name(name) if before == 0 => path.push_str(name),
+            Step::Name(name) => path.extend([".", name]),
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
+        }
+        before
+    }
+
+    fn back_to(self, length: usize) {
+        if let Some(path) = self.0 {
+            path.borrow_mut().truncate(length);
+        }
+    }
+}
+
+/// A value, or the serializer it goes to, in which every float must be a number.
+struct Finite<'a, T> {
+    value: T,
+    place: Place<'a>,
+}
+
+impl<T: Serialize + ?Sized> Serialize for Finite<'_, &T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Finite(serializer))
+        self.value.serialize(Finite {
+            value: serializer,
+            place: self.place,
+        })
     }
 }
 
@@ -47,23 +92,23 @@ fn not_a_number<E: ser::Error>(value: impl Display) -> E {
 macro_rules! pass {
     ($($method:ident($type:ty);)*) => {
         $(fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
-            self.0.$method(value)
+            self.value.$method(value)
         })*
     };
 }
 
 type Name = &'static str;
 
-impl<S: Serializer> Serializer for Finite<S> {
+impl<'a, S: Serializer> Serializer for Finite<'a, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Finite<S::SerializeSeq>;
-    type SerializeTuple = Finite<S::SerializeTuple>;
-    type SerializeTupleStruct = Finite<S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Finite<S::SerializeTupleVariant>;
-    type SerializeMap = Finite<S::SerializeMap>;
-    type SerializeStruct = Finite<S::SerializeStruct>;
-    type SerializeStructVariant = Finite<S::SerializeStructVariant>;
+    type SerializeSeq = Parts<'a, S::SerializeSeq>;
+    type SerializeTuple = Parts<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Parts<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Parts<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Parts<'a, S::SerializeMap>;
+    type SerializeStruct = Parts<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Parts<'a, S::SerializeStructVariant>;
 
     pass! {
         serialize_bool(bool);
@@ -85,28 +130,29 @@ impl<S: Serializer> Serializer for Finite<S> {
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
         match value.is_finite() {
-            true => self.0.serialize_f32(value),
+            true => self.value.serialize_f32(value),
             false => Err(not_a_number(value)),
         }
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
         match value.is_finite() {
-            true => self.0.serialize_f64(value),
+            true => self.value.serialize_f64(value),
             false => Err(not_a_number(value)),
         }
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.0.serialize_none()
+        self.value.serialize_none()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_some(&Finite(value))
+        let place = self.place;
+        self.value.serialize_some(&Finite { value, place })
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.0.serialize_unit()
+        self.value.serialize_unit()
     }
 
     fn serialize_unit_variant(
@@ -115,7 +161,7 @@ impl<S: Serializer> Serializer for Finite<S> {
         index: u32,
         variant: Name,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_unit_variant(name, index, variant)
+        self.value.serialize_unit_variant(name, index, variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -123,7 +169,9 @@ impl<S: Serializer> Serializer for Finite<S> {
         name: Name,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_struct(name, &Finite(value))
+        let place = self.place;
+        self.value
+            .serialize_newtype_struct(name, &Finite { value, place })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -133,17 +181,19 @@ impl<S: Serializer> Serializer for Finite<S> {
         variant: Name,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = Finite(value);
-        self.0
-            .serialize_newtype_variant(name, index, variant, &value)
+        let place = self.place;
+        place.part(Step::Name(variant), || {
+            self.value
+                .serialize_newtype_variant(name, index, variant, &Finite { value, place })
+        })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        self.0.serialize_seq(len).map(Finite)
+        Parts::of(self.place, self.value.serialize_seq(len))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.0.serialize_tuple(len).map(Finite)
+        Parts::of(self.place, self.value.serialize_tuple(len))
     }
 
     fn serialize_tuple_struct(
@@ -151,7 +201,7 @@ impl<S: Serializer> Serializer for Finite<S> {
         name: Name,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        self.0.serialize_tuple_struct(name, len).map(Finite)
+        Parts::of(self.place, self.value.serialize_tuple_struct(name, len))
     }
 
     fn serialize_tuple_variant(
@@ -161,17 +211,18 @@ impl<S: Serializer> Serializer for Finite<S> {
         variant: Name,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        self.0
-            .serialize_tuple_variant(name, index, variant, len)
-            .map(Finite)
+        let parts = self
+            .value
+            .serialize_tuple_variant(name, index, variant, len);
+        Parts::of_variant(self.place, variant, parts)
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.0.serialize_map(len).map(Finite)
+        Parts::of(self.place, self.value.serialize_map(len))
     }
 
     fn serialize_struct(self, name: Name, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        self.0.serialize_struct(name, len).map(Finite)
+        Parts::of(self.place, self.value.serialize_struct(name, len))
     }
 
     fn serialize_struct_variant(
@@ -181,61 +232,137 @@ impl<S: Serializer> Serializer for Finite<S> {
         variant: Name,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        self.0
-            .serialize_struct_variant(name, index, variant, len)
-            .map(Finite)
+        let parts = self
+            .value
+            .serialize_struct_variant(name, index, variant, len);
+        Parts::of_variant(self.place, variant, parts)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.collect_str(value)
+        self.value.collect_str(value)
     }
 }
 
-/// The parts of a list, a tuple or a struct.
-macro_rules! parts {
-    ($($trait:ident: $method:ident($($key:ident)?);)*) => {
-        $(impl<S: ser::$trait> ser::$trait for Finite<S> {
+/// What serialises the parts of a list, a map or a struct.
+struct Parts<'a, S> {
+    parts: S,
+    place: Place<'a>,
+    /// How long the path is behind them, where that is not before.
+    behind: Option<usize>,
+    index: usize,
+    key: String,
+}
+
+impl<'a, S> Parts<'a, S> {
+    fn of<E>(place: Place<'a>, parts: Result<S, E>) -> Result<Self, E> {
+        Ok(Self {
+            parts: parts?,
+            place,
+            behind: None,
+            index: 0,
+            key: String::new(),
+        })
+    }
+
+    fn of_variant<E>(place: Place<'a>, variant: Name, parts: Result<S, E>) -> Result<Self, E> {
+        let behind = place.enter(Step::Name(variant));
+        Self::of(place, parts).map(|parts| Self {
+            behind: Some(behind),
+            ..parts
+        })
+    }
+
+    fn next_index(&mut self) -> usize {
+        self.index += 1;
+        self.index - 1
+    }
+
+    fn end<T, E>(self, end: impl FnOnce(S) -> Result<T, E>) -> Result<T, E> {
+        if let Some(behind) = self.behind {
+            self.place.back_to(behind);
+        }
+        end(self.parts)
+    }
+}
+
+macro_rules! elements {
+    ($($trait:ident: $method:ident;)*) => {
+        $(impl<S: ser::$trait> ser::$trait for Parts<'_, S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
-            fn $method<T: Serialize + ?Sized>(
-                &mut self,
-                $($key: Name,)?
-                value: &T,
-            ) -> Result<(), S::Error> {
-                self.0.$method($($key,)? &Finite(value))
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+                let (place, index) = (self.place, self.next_index());
+                place.part(Step::Index(index), || {
+                    self.parts.$method(&Finite { value, place })
+                })
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
-                self.0.end()
+                self.end(S::end)
             }
         })*
     };
 }
 
-parts! {
-    SerializeSeq: serialize_element();
-    SerializeTuple: serialize_element();
-    SerializeTupleStruct: serialize_field();
-    SerializeTupleVariant: serialize_field();
-    SerializeStruct: serialize_field(key);
-    SerializeStructVariant: serialize_field(key);
+elements! {
+    SerializeSeq: serialize_element;
+    SerializeTuple: serialize_element;
+    SerializeTupleStruct: serialize_field;
+    SerializeTupleVariant: serialize_field;
 }
 
-impl<S: ser::SerializeMap> ser::SerializeMap for Finite<S> {
+macro_rules! fields {
+    ($($trait:ident;)*) => {
+        $(impl<S: ser::$trait> ser::$trait for Parts<'_, S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                key: Name,
+                value: &T,
+            ) -> Result<(), S::Error> {
+                let place = self.place;
+                place.part(Step::Name(key), || {
+                    self.parts.serialize_field(key, &Finite { value, place })
+                })
+            }
+
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.end(S::end)
+            }
+        })*
+    };
+}
+
+fields! {
+    SerializeStruct;
+    SerializeStructVariant;
+}
+
+impl<S: ser::SerializeMap> ser::SerializeMap for Parts<'_, S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        self.0.serialize_key(&Finite(key))
+        if self.place.0.is_some() {
+            let json = serde_json::to_string(key).unwrap_or_default();
+            self.key = json.trim_matches('"').to_owned();
+        }
+        let place = self.place;
+        self.parts.serialize_key(&Finite { value: key, place })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.0.serialize_value(&Finite(value))
+        let place = self.place;
+        place.part(Step::Name(&self.key), || {
+            self.parts.serialize_value(&Finite { value, place })
+        })
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
-        self.0.end()
+        self.end(S::end)
     }
 }
 
@@ -254,6 +381,9 @@ mod tests {
         Tuple(u8, f32),
         Struct { side: f64, name: &'static str },
     }
+
+    #[derive(Serialize)]
+    struct Wrapped<T>(Option<T>);
 
     #[derive(Serialize)]
     struct Everything<'a> {
@@ -310,6 +440,10 @@ mod tests {
         ] {
             assert_eq!(to_json(&list(shape)).unwrap_err().path, path);
         }
+        let maps: Vec<_> = [1.0, f64::NAN]
+            .map(|value| BTreeMap::from([(7, Wrapped(Some((0, value))))]))
+            .into();
+        assert_eq!(to_json(&maps).unwrap_err().path, "[1].7[1]");
         let error = to_json(&f64::NAN).unwrap_err();
         assert_eq!(error.to_string(), "payload cannot be serialised");
         assert!(to_json(&Some(f32::NAN)).is_err());

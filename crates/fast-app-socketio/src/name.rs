@@ -3,7 +3,7 @@
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// The longest room name, in bytes.
-const MAX_ROOM_NAME: usize = 255;
+pub(crate) const MAX_ROOM_NAME: usize = 255;
 
 /// The longest namespace, in bytes.
 pub(crate) const MAX_NAMESPACE: usize = 255;
@@ -34,8 +34,9 @@ pub enum InvalidRoomName {
     /// It has no characters.
     #[error("room name is empty")]
     Empty,
-    /// It is longer than 255 bytes.
-    #[error("room name has {0} bytes, more than 255")]
+    /// It is longer than 255 bytes, or than the server's
+    /// [`max_room_name`](crate::SocketIoBuilder::max_room_name).
+    #[error("room name of {0} bytes is too long")]
     TooLong(usize),
     /// It contains a control character.
     #[error("room name contains a control character")]

@@ -101,8 +101,11 @@ impl<M: Clone> Rooms<M> {
         self.members.get(sid).map_or(&[], |member| &member.rooms)
     }
 
-    pub(crate) fn occupants(&self, room: &str) -> impl Iterator<Item = &M> {
-        self.rooms.get(room).into_iter().flat_map(IndexMap::values)
+    /// Who is in a room, or has this sid.
+    pub(crate) fn occupants(&self, room: &str) -> Vec<M> {
+        let mut occupants = Vec::new();
+        self.each_in(room, &mut |_, handle| occupants.push(handle.clone()));
+        occupants
     }
 
     /// Visits every recipient once, those in `except` left out.

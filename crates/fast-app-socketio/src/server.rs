@@ -22,7 +22,7 @@ use crate::{
     emit::{Delivery, Emit, Recipients},
     error::{EmitError, SocketIoError},
     manager::Manager,
-    name::RoomName,
+    name::{MAX_ROOM_NAME, RoomName},
     namespace::Namespace,
     packet::{self, PacketLimits},
     rooms::Rooms,
@@ -62,6 +62,7 @@ pub(crate) struct Limits {
     pub(crate) attachment_timeout: Duration,
     pub(crate) namespaces: usize,
     pub(crate) rooms: usize,
+    pub(crate) room_name: usize,
     pub(crate) backlog: usize,
     pub(crate) acks: usize,
     pub(crate) ack_timeout: Duration,
@@ -75,6 +76,7 @@ impl Default for Limits {
             attachment_timeout: Duration::from_secs(10),
             namespaces: 16,
             rooms: 512,
+            room_name: MAX_ROOM_NAME,
             backlog: 64,
             acks: 1_024,
             ack_timeout: Duration::from_secs(60),
@@ -112,6 +114,12 @@ pub(crate) struct Endpoint {
     pub(crate) rooms: RwLock<Rooms<Socket>>,
 }
 
+impl Endpoint {
+    pub(crate) fn occupants(&self, room: &str) -> Vec<Socket> {
+        self.rooms.read().occupants(room)
+    }
+}
+
 impl SocketIo {
     /// Settings with safe defaults.
     pub fn builder() -> SocketIoBuilder {
@@ -146,6 +154,12 @@ impl SocketIo {
     /// As [`Manager::emit`].
     pub async fn emit(&self, emit: Emit) -> Result<Delivery, EmitError> {
         self.server.manager.emit(emit).await
+    }
+
+    /// The sockets of this process that are in a room, or have this sid.
+    pub fn occupants(&self, namespace: &str, room: &str) -> Vec<Socket> {
+        let endpoint = self.server.endpoints.get(namespace);
+        endpoint.map_or(Vec::new(), |endpoint| endpoint.occupants(room))
     }
 
     /// Refuses new clients and disconnects those that are there; their disconnect handlers run.
@@ -233,6 +247,12 @@ impl SocketIoBuilder {
     /// How many rooms one socket may enter. Default 512.
     pub fn max_rooms(mut self, count: usize) -> Self {
         self.limits.rooms = count;
+        self
+    }
+
+    /// How long the name of a room may be that a socket enters, in bytes. Default 255, which is also the most.
+    pub fn max_room_name(mut self, bytes: usize) -> Self {
+        self.limits.room_name = bytes;
         self
     }
 
@@ -443,7 +463,8 @@ impl Server {
                 namespace,
             } => self.with_socket(namespace, sid, |socket| {
                 if let Err(error) = socket.enter_room(room) {
-                    tracing::warn!(%error, room, "a worker's request to enter a room was refused");
+                    // Not the name: it may be a sid.
+                    tracing::warn!(%error, namespace, "a worker's request to enter a room was refused");
                 }
             }),
             Message::LeaveRoom {

@@ -35,15 +35,29 @@ impl Socket {
         value: &(impl Serialize + ?Sized),
         timeout: Duration,
     ) -> Result<Args, SocketError> {
+        self.call_payload(event, &Payload::new(value)?, timeout)
+            .await
+    }
+
+    /// [`Socket::call`] with a ready payload, such as several arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::call`].
+    pub async fn call_payload(
+        &self,
+        event: &str,
+        payload: &Payload,
+        timeout: Duration,
+    ) -> Result<Args, SocketError> {
         check_event(event)?;
-        let payload = Payload::new(value)?;
         let (id, answer) = self.expect_ack()?;
         let _forget = ForgetAck { socket: self, id };
         self.send(&packet::encode_event(
             self.namespace(),
             Some(id),
             event,
-            &payload,
+            payload,
         ))?;
         match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(args)) => Ok(args),

@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::Socket;
-use crate::{emit::Emit, error::EmitError, payload::Payload};
+use crate::{
+    emit::{Delivery, Emit},
+    error::EmitError,
+    payload::Payload,
+};
 
 impl Socket {
     /// An event to everybody else in this namespace, on every worker: finish it with [`Broadcast::emit`].
@@ -70,12 +74,21 @@ impl Broadcast {
         self,
         event: &str,
         value: &(impl Serialize + ?Sized),
-    ) -> Result<crate::Delivery, EmitError> {
+    ) -> Result<Delivery, EmitError> {
+        self.emit_payload(event, Payload::new(value)?).await
+    }
+
+    /// Sends the event with a ready payload, such as several arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broadcast::emit`].
+    pub async fn emit_payload(self, event: &str, payload: Payload) -> Result<Delivery, EmitError> {
         let emit = Emit {
             event: event.to_owned(),
-            payload: Payload::new(value)?,
+            payload,
             ..self.emit
         };
-        self.socket.0.client.server().manager().emit(emit).await
+        self.socket.manager().emit(emit).await
     }
 }

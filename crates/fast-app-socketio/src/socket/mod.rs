@@ -28,7 +28,8 @@ use crate::{
     client::Client,
     error::{ConnectionRefused, SocketError},
     extract::Auth,
-    name::{RoomName, is_reserved_event},
+    manager::Manager,
+    name::{InvalidRoomName, RoomName, is_reserved_event},
     packet,
     payload::Payload,
     reason::DisconnectReason,
@@ -167,11 +168,18 @@ impl Socket {
     /// Enters a room; whether the socket was not in it before. Whoever is in a room gets what is sent to it; nothing
     /// else follows from it.
     ///
+    /// Put something of your own before a name that a client chose. This process keeps its sockets' sids out of the names;
+    /// a socket of another worker also has a sid, 20 characters of `A-Za-z0-9-_`, and on the bus both are one text.
+    ///
     /// # Errors
     ///
     /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
     pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
         let room = RoomName::new(room)?;
+        let limits = self.0.client.server().limits();
+        if room.as_str().len() > limits.room_name {
+            return Err(InvalidRoomName::TooLong(room.as_str().len()).into());
+        }
         let mut state = self.0.state.lock();
         let mut rooms = self.0.endpoint.rooms.write();
         if Sid::parse(room.as_str())
@@ -187,7 +195,7 @@ impl Socket {
         if entered.contains(&room) {
             return Ok(false);
         }
-        if entered.len() >= self.0.client.server().limits().rooms {
+        if entered.len() >= limits.rooms {
             return Err(SocketError::TooManyRooms);
         }
         match &mut state.phase {
@@ -214,20 +222,23 @@ impl Socket {
         }
     }
 
-    /// The rooms the socket is in.
+    /// The rooms the socket is in; in `on_connect`, those it is going to be in.
     pub fn rooms(&self) -> Vec<RoomName> {
-        self.0.endpoint.rooms.read().rooms_of(&self.0.sid).to_vec()
+        let state = self.0.state.lock();
+        match &state.phase {
+            Phase::Connecting { rooms, .. } => rooms.clone(),
+            _ => self.0.endpoint.rooms.read().rooms_of(&self.0.sid).to_vec(),
+        }
     }
 
-    /// The sockets of this process that are in a room of this namespace.
+    /// The sockets of this process that are in a room of this namespace, or have this sid.
     pub fn occupants(&self, room: &str) -> Vec<Socket> {
-        self.0
-            .endpoint
-            .rooms
-            .read()
-            .occupants(room)
-            .cloned()
-            .collect()
+        self.0.endpoint.occupants(room)
+    }
+
+    /// The manager of the server, which also closes rooms and reaches other namespaces.
+    pub fn manager(&self) -> &Manager {
+        self.0.client.server().manager()
     }
 
     /// Disconnects the client from the namespace; its connection stays.

@@ -162,6 +162,27 @@ async fn a_call_gets_the_answer_of_the_client() {
 }
 
 #[tokio::test]
+async fn a_call_may_have_several_arguments() {
+    let (pen, mut diary) = diary();
+    let namespace = Namespace::new("/").on("ask", async |socket: Socket| {
+        tokio::spawn(async move {
+            let args = Payload::args(&("why", 2, Binary::from(vec![3]))).unwrap();
+            let answer = socket.call_payload("question", &args, TIMEOUT).await;
+            write(&socket, said(answer));
+        });
+    });
+    let (_server, addr) = start(SocketIo::builder().state(pen).namespace(namespace)).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    client.send_text(r#"42["ask"]"#).await;
+    client
+        .expect_text(r#"451-1["question","why",2,{"_placeholder":true,"num":0}]"#)
+        .await;
+    assert_eq!(client.recv_binary().await, [3]);
+    client.send_text(r#"431["so",4]"#).await;
+    diary.expect(r#""so",4 + 0 attachments"#).await;
+}
+
+#[tokio::test]
 async fn answers_may_come_in_another_order() {
     let (mut client, mut diary) = asking(TIMEOUT).await;
     client.send_text(r#"42["ask"]"#).await;

@@ -295,6 +295,21 @@ async fn a_client_may_be_in_sixteen_namespaces() {
 }
 
 #[tokio::test]
+async fn namespaces_that_do_not_exist_take_no_room() {
+    let (_server, addr) = echo_server().await;
+    let mut client = RawSocket::engineio(addr).await;
+    for number in 0..2_000 {
+        client.send_text(format!("40/n{number},")).await;
+        client
+            .expect_text(&format!(
+                r#"44/n{number},{{"message":"Invalid namespace"}}"#
+            ))
+            .await;
+    }
+    enter(&mut client, "/custom").await;
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_during_on_connect_is_disconnected_if_it_was_let_in() {
     for (let_in, leaves_by) in [
         (true, "41"),

@@ -92,7 +92,7 @@ async fn watched(
 #[tokio::test]
 async fn the_reason_is_told_once_and_everything_is_freed() {
     type Leave = fn(RawSocket) -> std::pin::Pin<Box<dyn Future<Output = Option<RawSocket>> + Send>>;
-    let ways: [(&str, Leave); 8] = [
+    let ways: [(&str, Leave); 9] = [
         ("client disconnect", |mut client| {
             Box::pin(async {
                 client.send_text("41").await;
@@ -115,6 +115,14 @@ async fn the_reason_is_told_once_and_everything_is_freed() {
         ("transport close", |client| {
             Box::pin(async {
                 client.reset();
+                None
+            })
+        }),
+        // With the half of a packet, which is freed too.
+        ("transport close", |mut client| {
+            Box::pin(async move {
+                client.send_text(r#"452-["event"]"#).await;
+                client.send_binary(vec![0; 100_000]).await;
                 None
             })
         }),

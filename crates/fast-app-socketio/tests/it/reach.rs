@@ -19,6 +19,11 @@ fn reach() -> Namespace {
         .on("everybody else", async |socket: Socket| {
             socket.broadcast().emit("told", &1).await.unwrap().local
         })
+        .on("everybody else, in words", async |socket: Socket| {
+            let words = Payload::args(&("in", "words")).unwrap();
+            let others = socket.broadcast();
+            others.emit_payload("told", words).await.unwrap().local
+        })
         .on("but", async |socket: Socket, room: Data<String>| {
             let others = socket.broadcast().except(room.0.clone());
             others.emit("told", &2).await.unwrap().local
@@ -65,6 +70,9 @@ async fn a_broadcast_reaches_everybody_else_on_every_worker() {
     ask(&mut sender, r#"421["everybody else"]"#, "431[1]").await;
     other.expect_text(r#"42["told",1]"#).await;
     far.expect_text(r#"42["told",1]"#).await;
+    ask(&mut sender, r#"421["everybody else, in words"]"#, "431[1]").await;
+    other.expect_text(r#"42["told","in","words"]"#).await;
+    far.expect_text(r#"42["told","in","words"]"#).await;
     ask(&mut sender, r#"422["kept"]"#, "432[]").await;
 }
 
@@ -123,6 +131,44 @@ async fn a_socket_keeps_values_of_its_namespace() {
     let (_workers, [mut client, mut other, _]) = three().await;
     ask(&mut client, r#"421["keep","mine"]"#, "431[]").await;
     ask(&mut client, r#"422["kept"]"#, r#"432["mine"]"#).await;
+    ask(&mut other, r#"422["kept"]"#, "432[]").await;
+}
+
+#[tokio::test]
+async fn a_connection_keeps_values_for_all_its_namespaces() {
+    let namespace = |path| {
+        Namespace::new(path)
+            .on("keep", async |socket: Socket, text: Data<String>| {
+                socket.session().insert(text.0.clone());
+            })
+            .on("kept", async |socket: Socket| {
+                socket
+                    .session()
+                    .get::<String>()
+                    .map(|text| text.to_string())
+            })
+    };
+    let builder = SocketIo::builder()
+        .namespace(namespace("/"))
+        .namespace(namespace("/admin"));
+    let (_socketio, addr) = start(builder).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    let mut other = RawSocket::socketio(addr, "").await;
+    ask(&mut client, r#"421["keep","ours"]"#, "431[]").await;
+    crate::enter(&mut client, "/admin").await;
+    ask(
+        &mut client,
+        r#"42/admin,2["kept"]"#,
+        r#"43/admin,2["ours"]"#,
+    )
+    .await;
+    client.send_text("41").await;
+    ask(
+        &mut client,
+        r#"42/admin,3["kept"]"#,
+        r#"43/admin,3["ours"]"#,
+    )
+    .await;
     ask(&mut other, r#"422["kept"]"#, "432[]").await;
 }
 

@@ -225,7 +225,7 @@ async fn names_that_name_no_room_are_refused() {
         ("", "room name is empty"),
         (r"a\u0000b", "room name contains a control character"),
         (r"a\nb", "room name contains a control character"),
-        (&"x".repeat(256), "room name has 256 bytes, more than 255"),
+        (&"x".repeat(256), "room name of 256 bytes is too long"),
     ] {
         assert_eq!(
             ask(&mut client, "enter", name).await,
@@ -261,6 +261,54 @@ async fn a_socket_may_be_in_five_hundred_and_twelve_rooms() {
     assert_eq!(ask(&mut client, "enter", "5").await, r#""already in""#);
     assert_eq!(ask(&mut client, "leave", "5").await, "true");
     assert_eq!(ask(&mut client, "enter", "512").await, r#""entered""#);
+}
+
+#[tokio::test]
+async fn the_length_of_room_names_is_a_setting() {
+    let builder = SocketIo::builder().namespace(rooms("/")).max_room_name(4);
+    let (server, addr) = start(builder).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    assert_eq!(ask(&mut client, "enter", "žž").await, r#""entered""#);
+    let too_long = r#""room name of 5 bytes is too long""#;
+    assert_eq!(ask(&mut client, "enter", "rooms").await, too_long);
+    let (manager, sid) = (server.manager(), client.sid());
+    manager.enter_room("/", sid, "rooms").await.unwrap();
+    assert_eq!(ask(&mut client, "rooms", "").await, r#""žž""#);
+}
+
+#[tokio::test]
+async fn members_of_a_room_can_be_listed_from_anywhere() {
+    let (pen, mut diary) = diary();
+    let namespace = rooms("/")
+        .on_connect(async |socket: Socket| {
+            socket.enter_room("hall").unwrap();
+            assert!(!socket.occupants("hall").contains(&socket));
+            write(&socket, format!("{:?}", socket.rooms()));
+        })
+        .on("close", async |socket: Socket, room: Data<String>| {
+            let closed = socket.manager().close_room(socket.namespace(), &room).await;
+            closed.is_ok()
+        });
+    let builder = SocketIo::builder().state(pen).namespace(namespace);
+    let (server, addr) = start(builder).await;
+    let mut a = RawSocket::socketio(addr, "").await;
+    let b = RawSocket::socketio(addr, "").await;
+    diary.expect(r#"["hall"]"#).await;
+    diary.expect(r#"["hall"]"#).await;
+    let sids = |room: &str| {
+        let occupants = server.occupants("/", room);
+        let mut sids: Vec<_> = occupants.iter().map(|it| it.sid().to_string()).collect();
+        sids.sort();
+        sids
+    };
+    let mut both = [a.sid(), b.sid()];
+    both.sort_unstable();
+    assert_eq!(sids("hall"), both);
+    assert_eq!(sids(b.sid()), [b.sid()], "a socket is the room of its sid");
+    assert_eq!(ask(&mut a, "close", "hall").await, "true");
+    assert!(sids("hall").is_empty() && sids("none").is_empty());
+    assert!(server.occupants("/none", "hall").is_empty());
+    assert_eq!(ask(&mut a, "rooms", "").await, r#""""#);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fast_app_engineio::{CloseReason, Config};
 use testkit::{Polling, RawSocket, http};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::{assert_ok, assert_unknown, echo::Server, fast_heartbeat, hold, promptly};
 
@@ -95,8 +95,13 @@ async fn pongs_that_nobody_asked_for_change_nothing() {
     let server = Server::start(fast_heartbeat()).await;
     let start = Instant::now();
     let mut socket = RawSocket::engineio(server.addr()).await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
     let pongs = testkit::Frame::text("3").encode().repeat(10_000);
     socket.send_bytes(pongs).await;
+    socket.send_text("4all were read").await;
+    promptly(socket.expect_text("4all were read")).await;
+    assert_eq!(tasks(), before, "no task for a pong");
     for _ in 0..2 {
         promptly(socket.expect_text("2")).await;
         socket.send_text("3").await;

@@ -212,6 +212,20 @@ pub(super) fn openings() -> Vec<(&'static str, &'static str, &'static str, &'sta
             "Origin: https://evil.example\r\n",
             403,
         ),
+        (
+            "foreign page behind a proxy of its own",
+            "GET",
+            WHERE,
+            "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n",
+            403,
+        ),
+        (
+            "foreign page that forwards",
+            "GET",
+            WHERE,
+            "Origin: https://evil.example\r\nForwarded: host=evil.example\r\n",
+            403,
+        ),
         ("page of no origin", "GET", WHERE, "Origin: null\r\n", 403),
         ("empty origin", "GET", WHERE, "Origin: \r\n", 403),
         (

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{Trial, answer};
-use crate::{echo::Server, poll_request, promptly};
+use crate::{POLLING, echo::Server, poll_request, promptly};
 
 const HIDDEN: &str = "GET /other HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -216,6 +216,44 @@ async fn no_request_is_smuggled() {
         trial.check(name, start, got, want).await;
     }
     trial.finish().await;
+}
+
+/// Messages that are odd, and whose end is clear: what lies in their body is no request.
+#[tokio::test]
+async fn the_body_of_an_odd_message_is_no_request() {
+    let mut trial = Trial::start().await;
+    let length = format!("Content-Length: {}", HIDDEN.len());
+    let last = "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for (name, head) in [
+        (
+            "line feeds alone",
+            format!("GET /other HTTP/1.1\nHost: x\n{length}\n\n"),
+        ),
+        (
+            "get with a body",
+            format!("GET /other HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"),
+        ),
+        (
+            "handshake with a body",
+            format!("GET {POLLING} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"),
+        ),
+        (
+            "absolute form",
+            format!("GET http://y/other HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"),
+        ),
+    ] {
+        let start = Instant::now();
+        let request = format!("{head}{HIDDEN}{last}");
+        let got = answer(name, all_answers(&trial.server, &request)).await;
+        let got: Vec<_> = got.split("HTTP/1.1 ").skip(1).map(status).collect();
+        let want = ["200", "404"].map(str::to_owned).to_vec();
+        trial.check(name, start, got, want).await;
+    }
+    trial.finish().await;
+}
+
+fn status(answer: &str) -> String {
+    answer.chars().take(3).collect()
 }
 
 /// Everything until the server ends the connection.

@@ -291,6 +291,7 @@ impl Case {
     }
 
     async fn disconnect(self, fleet: &mut Fleet, actor: usize, targets: [usize; 2]) {
+        let mut others = fleet.clients().await;
         for target in targets {
             let mut client = fleet.client(target).await;
             let sid = client.sid().to_owned();
@@ -310,6 +311,10 @@ impl Case {
             fleet
                 .emit(actor, "ev", &self.form.sample(), To::default())
                 .await;
+            // Once every worker has told its clients, whoever connects hears nothing of it any more.
+            for other in &mut others {
+                expect(other, "ev", &self.form.sample()).await;
+            }
             // The connection is still there; a new socket on it is the next thing that it hears of.
             client.send_text("40").await;
             let packet = client.recv_text().await;

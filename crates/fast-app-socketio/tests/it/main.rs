@@ -8,6 +8,7 @@
 //! | `fleet` | the same with Python workers among them |
 //! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
+//! | `resources` | what a client can make a server use |
 //! | `mixed` | one publisher and many clients of every kind |
 //! | `suite` | what the public conformance suites ask for |
 //! | `autobahn` | what the public suite of WebSocket asks for |
@@ -28,6 +29,7 @@ mod malformed;
 mod mixed;
 mod outage;
 mod reach;
+mod resources;
 mod rooms;
 mod suite;
 

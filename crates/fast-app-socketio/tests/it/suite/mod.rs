@@ -12,7 +12,7 @@ mod engineio;
 mod socketio;
 mod transport;
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use testkit::{Polling, RawSocket, Server, http};
 
@@ -74,6 +74,13 @@ impl Echo {
 
 /// Starts `examples/echo.rs` on a free port.
 pub(crate) async fn echo_example() -> Server {
+    let mut command = Command::new(example());
+    command.arg("0");
+    Server::run(command).await
+}
+
+/// Where Cargo has built the example.
+pub(crate) fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.parent().and_then(|deps| deps.parent()).unwrap();
     let example = target.join("examples").join("echo");
@@ -81,7 +88,5 @@ pub(crate) async fn echo_example() -> Server {
         example.exists(),
         "help: cargo build -p fast-app-socketio --example echo"
     );
-    let mut command = Command::new(example);
-    command.arg("0");
-    Server::run(command).await
+    example
 }

@@ -116,12 +116,13 @@ async fn a_poll_that_is_broken_off_closes_the_session() {
     let path = polling.path("polling");
     drop(echo.hold(&polling).await);
     let mut next = echo.get(&path).await;
-    if next.status == 200 {
-        // It came before the end of the broken one, and was closed with it.
-        assert_eq!(next.text(), "1");
-        next = echo.get(&path).await;
+    // On a slow machine a ping is due; and a poll that came before the end of the broken one is closed with it.
+    for last in ["2", "1"] {
+        if (next.status, &next.text()[..]) == (200, last) {
+            next = echo.get(&path).await;
+        }
     }
-    assert_eq!(next.status, 400);
+    assert_eq!(next.status, 400, "{next:?}");
 }
 
 #[tokio::test]

@@ -39,8 +39,8 @@ const PING_TIMEOUT: Duration = Duration::from_millis(200);
 const MAX_PAYLOAD: usize = 1_000_000;
 
 /// How long a client on a busy machine gets to read that it is connected. The time from a ping to its timeout, in which one
-/// of the public cases connects, is four times as long.
-const AUTH_DELAY: Duration = Duration::from_millis(50);
+/// of the public cases connects, is twice as long.
+const AUTH_DELAY: Duration = Duration::from_millis(100);
 
 /// The largest message of a plain WebSocket, in bytes.
 const MAX_MESSAGE: usize = 16 << 20;

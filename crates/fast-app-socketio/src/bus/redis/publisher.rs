@@ -42,11 +42,13 @@ const QUEUE: usize = 1_024;
 const BATCH: usize = 64;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// A message and who waits for its answer.
+type Answer = oneshot::Sender<Result<Published, BusError>>;
+
+/// A message and who waits for its answer, if anybody does.
 struct Job {
     text: String,
     on_outage: OnOutage,
-    answer: oneshot::Sender<Result<Published, BusError>>,
+    answer: Option<Answer>,
 }
 
 /// The queue of the task, which is started with the first message and again if its runtime has ended.
@@ -83,20 +85,20 @@ impl Publisher {
         let job = Job {
             text,
             on_outage,
-            answer,
+            answer: Some(answer),
         };
         let queue = self.queue();
         queue.send(job).await.map_err(|_| BusError::Ended)?;
         answered.await.map_err(|_| BusError::Ended)?
     }
 
-    /// Publishes without waiting; nothing is sent when there is no place in the queue.
+    /// Publishes without waiting and for nobody: nothing is sent when there is no place in the queue, and it is no failure
+    /// when it does not arrive.
     pub(super) fn publish_soon(&self, text: String) {
-        let (answer, _) = oneshot::channel();
         let _ = self.queue().try_send(Job {
             text,
             on_outage: OnOutage::Raise,
-            answer,
+            answer: None,
         });
     }
 
@@ -288,12 +290,9 @@ impl Task {
                     self.audience = listeners;
                     Ok(Published::Heard(Some(listeners)))
                 }
-                Err(error) => {
-                    self.shared.stats.failed(1);
-                    Err(error.into())
-                }
+                Err(error) => Err(error.into()),
             };
-            let _ = job.answer.send(answer);
+            self.answer(job.answer, answer);
         }
         Ok(())
     }
@@ -339,11 +338,17 @@ impl Task {
                 OnOutage::Spool => self.spool.push(job.text).map(|()| Published::Spooled),
                 OnOutage::Raise | OnOutage::Log => Err(BusError::from(error.clone())),
             };
-            if answer.is_err() {
-                self.shared.stats.failed(1);
-            }
-            let _ = job.answer.send(answer);
+            self.answer(job.answer, answer);
         }
+    }
+
+    /// Tells whoever published what became of it.
+    fn answer(&self, publisher: Option<Answer>, answer: Result<Published, BusError>) {
+        let Some(publisher) = publisher else { return };
+        if answer.is_err() {
+            self.shared.stats.failed(1);
+        }
+        let _ = publisher.send(answer);
     }
 }
 

@@ -116,19 +116,14 @@ async fn echo<A: Adapter>(Data(argument): Data<Value>, ack: AckSender<A>) {
     let _ = ack.send(&argument);
 }
 
-async fn broadcast<A: Adapter>(
-    State(io): State<SocketIo<A>>,
-    Json(series): Json<Series>,
-) -> Result<(), String> {
+async fn broadcast<A: Adapter>(State(io): State<SocketIo<A>>, Json(series): Json<Series>) {
     let start = Instant::now();
     for seq in 0..series.count {
         sleep_until(start + Duration::from_micros(series.interval_us * seq)).await;
-        io.to(series.room(seq))
-            .emit("bench", &argument(seq, series.size))
-            .await
-            .map_err(|error| error.to_string())?;
+        let argument = argument(seq, series.size);
+        // An error names the clients that are full or gone; the others have it. `load` sees what is missing.
+        let _ = io.to(series.room(seq)).emit("bench", &argument).await;
     }
-    Ok(())
 }
 
 impl Series {

@@ -44,7 +44,7 @@ async fn member(server: &Server, client: StockClient, token: &str) -> StockClien
 
 #[tokio::test]
 async fn a_post_to_one_worker_reaches_clients_of_both_once_and_in_order() {
-    let (_redis, workers) = two_workers().await;
+    let (redis, workers) = two_workers().await;
     let clients = [
         member(&workers[0], StockClient::node(), "alice").await,
         member(&workers[1], StockClient::python(), "bob").await,
@@ -53,11 +53,14 @@ async fn a_post_to_one_worker_reaches_clients_of_both_once_and_in_order() {
     for text in &texts {
         say(&workers[0], "1", text).await;
     }
-    // From the other worker, and last: whatever was to come has come before it.
-    say(&workers[1], "1", "end").await;
+    // Through Redis, and last: whatever was to come has come before it.
+    PythonManager::start(&redis.url())
+        .emit("end", json!(null), To::room("chat|1"))
+        .await;
     for client in clients {
-        for text in texts.iter().map(String::as_str).chain(["end"]) {
-            assert_eq!(text_of(&client.expect("update_chat").await[0]), text);
+        assert!(client.expect("end").await.is_empty());
+        for text in &texts {
+            assert_eq!(text_of(&client.expect("update_chat").await[0]), *text);
         }
         assert_eq!(client.log(), []);
     }

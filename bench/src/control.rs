@@ -2,26 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mio::net::TcpStream;
-use serde_json::json;
 
-use crate::http::Head;
+use crate::http::Response;
+use crate::series::Series;
 use crate::{Error, Result};
-
-/// A series of broadcasts to ask for.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// The room they go to.
-    pub room: String,
-    /// How many.
-    pub count: u64,
-    /// Each one's WebSocket payload in bytes.
-    pub size: usize,
-    /// From one to the next; zero for as fast as can be.
-    pub interval: Duration,
-}
 
 /// A keep-alive HTTP connection.
 #[derive(Debug)]
@@ -77,50 +63,23 @@ impl Control {
 
     /// Whether the answer has come; it is taken then, and one that is not 200 is an error.
     pub fn take_answer(&mut self) -> Result<bool> {
-        let Some((status, len)) = answer(&self.received) else {
+        let Some(response) = Response::decode(&self.received) else {
             return Ok(false);
         };
-        if !status.starts_with("HTTP/1.1 200") {
+        if !response.is_ok() {
             let text = String::from_utf8_lossy(&self.received).into_owned();
             return Err(Error::Answer(text));
         }
+        let len = response.len;
         self.received.drain(..len);
         Ok(true)
     }
 }
 
 fn request(address: SocketAddr, series: &Series) -> String {
-    let body = json!({
-        "room": series.room,
-        "count": series.count,
-        "size": series.size,
-        "interval_us": series.interval.as_micros() as u64,
-    })
-    .to_string();
+    let body = series.body().to_string();
     format!(
         "POST /broadcast HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
-}
-
-/// The status line and whole length of the answer, once all of it is there.
-fn answer(bytes: &[u8]) -> Option<(String, usize)> {
-    let head = Head::decode(bytes)?;
-    let len = head.len + head.content_length();
-    (bytes.len() >= len).then(|| (head.start_line().to_owned(), len))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_whole_with_its_body() {
-        let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(answer(&bytes[..bytes.len() - 1]), None);
-        assert_eq!(
-            answer(bytes),
-            Some(("HTTP/1.1 200 OK".to_owned(), bytes.len()))
-        );
-    }
 }

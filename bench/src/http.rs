@@ -1,4 +1,4 @@
-//! The head of an HTTP/1.1 message: a start line and headers.
+//! HTTP/1.1 messages, as far as a load needs them.
 
 use std::borrow::Cow;
 
@@ -40,9 +40,75 @@ impl<'a> Head<'a> {
     }
 }
 
+/// A whole response that some bytes start with.
+#[derive(Debug)]
+pub struct Response<'a> {
+    /// How many bytes it takes.
+    pub len: usize,
+    /// What it carries.
+    pub body: Cow<'a, [u8]>,
+    head: Head<'a>,
+}
+
+impl<'a> Response<'a> {
+    /// The response that `bytes` start with; none as long as some of it is missing.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let head = Head::decode(bytes)?;
+        let rest = &bytes[head.len..];
+        let (body, len) = match head.header("transfer-encoding") {
+            Some(_) => chunks(rest).map(|(body, len)| (Cow::Owned(body), len))?,
+            None => {
+                let len = head.content_length();
+                (Cow::Borrowed(rest.get(..len)?), len)
+            }
+        };
+        let len = head.len + len;
+        Some(Self { len, body, head })
+    }
+
+    /// Whether its status is 200.
+    pub fn is_ok(&self) -> bool {
+        self.head.start_line().starts_with("HTTP/1.1 200")
+    }
+}
+
+/// A body in chunks, without trailers (RFC 9112, section 7.1), and how many bytes it took.
+fn chunks(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut body, mut used) = (Vec::new(), 0);
+    loop {
+        let line = bytes[used..].windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[used..used + line]).ok()?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        let start = used + line + 2;
+        body.extend_from_slice(bytes.get(start..start + size)?);
+        used = start + size + 2;
+        if used > bytes.len() {
+            return None;
+        }
+        if size == 0 {
+            return Some((body, used));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_response_is_whole_with_its_body() {
+        for bytes in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n2\x1e4hi"[..],
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n2\x1e4\r\n2\r\nhi\r\n0\r\n\r\n",
+        ] {
+            let response = Response::decode(bytes).unwrap();
+            assert_eq!((response.len, &*response.body), (bytes.len(), &b"2\x1e4hi"[..]));
+            assert!(response.is_ok());
+            for end in 0..bytes.len() {
+                assert!(Response::decode(&bytes[..end]).is_none(), "{end}");
+            }
+        }
+    }
 
     #[test]
     fn a_head_is_read_up_to_its_empty_line() {

@@ -6,6 +6,22 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
+/// Processes to be observed as one.
+#[derive(Debug, Clone)]
+pub struct Processes(pub Vec<Process>);
+
+impl Processes {
+    /// The CPU time of all; see [`Process::cpu`].
+    pub fn cpu(&self) -> Result<Duration> {
+        self.0.iter().map(Process::cpu).sum()
+    }
+
+    /// The resident memory of all, in bytes.
+    pub fn resident(&self) -> Result<u64> {
+        self.0.iter().map(Process::resident).sum()
+    }
+}
+
 /// A process to be observed.
 #[derive(Debug, Clone, Copy)]
 pub struct Process {

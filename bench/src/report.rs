@@ -44,12 +44,12 @@ pub struct Memory {
     pub after: u64,
 }
 
-/// One series of broadcasts.
+/// One series of broadcasts, or of round trips.
 #[derive(Debug)]
 pub struct Phase {
-    /// Broadcasts asked for.
+    /// Broadcasts or round trips asked for.
     pub broadcasts: u64,
-    /// Messages received by all clients.
+    /// Messages received by all clients, or answers.
     pub deliveries: u64,
     /// From the request to the last message.
     pub wall: Duration,
@@ -77,6 +77,12 @@ impl Report {
         self.phases.iter().all(|(_, phase)| phase.is_sound())
     }
 
+    /// The phase of this name.
+    pub fn phase(&self, name: &str) -> Option<&Phase> {
+        let named = self.phases.iter().find(|(known, _)| known == name);
+        named.map(|(_, phase)| phase)
+    }
+
     /// The figures for other programs.
     pub fn json(&self) -> Value {
         let phases = self
@@ -102,18 +108,21 @@ impl Report {
         })
     }
 
-    fn idle_bytes(&self) -> f64 {
+    /// The server's memory for each idle client, in bytes.
+    pub fn idle_bytes(&self) -> f64 {
         let grown = self.memory.idle as f64 - self.memory.before as f64;
         ratio(grown, self.connect.clients as f64)
     }
 }
 
 impl Connect {
-    fn cpu_micros(&self) -> f64 {
+    /// The server's CPU time for each client, in microseconds.
+    pub fn cpu_micros(&self) -> f64 {
         ratio(micros(self.cpu), self.clients as f64)
     }
 
-    fn per_second(&self) -> f64 {
+    /// Clients in a second.
+    pub fn per_second(&self) -> f64 {
         ratio(self.clients as f64, self.wall.as_secs_f64())
     }
 }
@@ -124,11 +133,13 @@ impl Phase {
         self.missing + self.repeated + self.misshapen == 0 && self.gone == 0
     }
 
-    fn cpu_micros(&self) -> f64 {
+    /// The server's CPU time for each delivery, in microseconds.
+    pub fn cpu_micros(&self) -> f64 {
         ratio(micros(self.cpu), self.deliveries as f64)
     }
 
-    fn per_second(&self) -> f64 {
+    /// Deliveries in a second.
+    pub fn per_second(&self) -> f64 {
         ratio(self.deliveries as f64, self.wall.as_secs_f64())
     }
 
@@ -171,8 +182,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:<12}{:>10}{:>12}{:>14}{:>14}{:>20}{:>20}{:>8}{:>8}",
-            "broadcasts",
+            "{:<18}{:>10}{:>12}{:>14}{:>14}{:>20}{:>20}{:>8}{:>8}",
+            "phase",
             "count",
             "deliveries",
             "CPU/delivery",
@@ -183,7 +194,7 @@ impl fmt::Display for Report {
             "load"
         )?;
         for (name, phase) in &self.phases {
-            writeln!(f, "{name:<12}{phase}")?;
+            writeln!(f, "{name:<18}{phase}")?;
         }
         write!(f, "\n{}", Checks(self))
     }

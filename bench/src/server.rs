@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// The core of a pinned server.
-pub const SERVER_CORE: &str = "0";
-/// The core of a pinned load generator.
-pub const LOAD_CORE: &str = "1";
+const SERVER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -21,16 +19,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs `command` with `BIND` set to `address`, on its core if asked, and waits until it accepts.
-    pub fn start(command: &[String], address: SocketAddr, pinning: Pinning) -> Result<Self> {
-        let mut words: Vec<&str> = match pinning {
-            Pinning::Cores => vec!["taskset", "-c", SERVER_CORE],
-            Pinning::None => Vec::new(),
+    /// Runs `command` on `core` with these variables, and waits until it accepts on `address`.
+    pub fn start(
+        command: &[String],
+        address: SocketAddr,
+        core: Core,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
+        let mut words: Vec<&str> = match core {
+            Core::Server => vec!["taskset", "-c", SERVER_CORE],
+            Core::Load => vec!["taskset", "-c", LOAD_CORE],
+            Core::Any => Vec::new(),
         };
         words.extend(command.iter().map(String::as_str));
         let child = Command::new(words[0])
             .args(&words[1..])
-            .env("BIND", address.to_string())
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -71,13 +75,15 @@ impl Drop for Server {
     }
 }
 
-/// Whether server and load get a core each.
+/// Where a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pinning {
-    /// The server on core 0, the load generator on core 1.
-    Cores,
-    /// As the scheduler likes.
-    None,
+pub enum Core {
+    /// On the core of the servers that are measured.
+    Server,
+    /// On the core of the load generator.
+    Load,
+    /// Wherever the scheduler likes.
+    Any,
 }
 
 /// Moves this process to the load generator's core.

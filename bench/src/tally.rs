@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::histogram::Histogram;
 use crate::message::Message;
 use crate::order::Order;
+use crate::series::{Series, Target};
 
-/// Counts of one series of broadcasts, and of the clients that have joined.
-#[derive(Debug, Default)]
+/// Counts of one series of broadcasts or of round trips, and of the clients that have joined.
+#[derive(Debug)]
 pub struct Tally {
-    /// Clients whose join was acknowledged.
+    /// Joins that were acknowledged.
     pub joined: usize,
     /// Clients whose connection ended.
     pub gone: usize,
@@ -21,9 +22,12 @@ pub struct Tally {
     pub outstanding: usize,
     /// When the latest message came, in nanoseconds since 1970.
     pub latest: u64,
-    /// From a message's making to its arrival, over all deliveries.
+    /// From a message's making to its arrival, over all deliveries, or from an event to its ack.
     pub latency: Histogram,
+    /// Round trips that are still to be begun.
+    pub echoes: u64,
     size: usize,
+    target: Target,
     arrivals: Vec<Arrivals>,
 }
 
@@ -41,22 +45,46 @@ impl Arrivals {
     };
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            joined: 0,
+            gone: 0,
+            delivered: 0,
+            misshapen: 0,
+            outstanding: 0,
+            latest: 0,
+            latency: Histogram::default(),
+            echoes: 0,
+            size: 0,
+            target: Target::Rooms(1),
+            arrivals: Vec::new(),
+        }
+    }
+}
+
 impl Tally {
-    /// Starts a series of `count` messages of `size` bytes to the clients that are there.
-    pub fn expect(&mut self, count: u64, size: usize) {
+    /// Starts a series to the clients that are there, of whom `outstanding` expect something.
+    pub fn expect(&mut self, series: &Series, outstanding: usize) {
         *self = Self {
             joined: self.joined,
             gone: self.gone,
-            outstanding: self.joined - self.gone,
-            size,
-            arrivals: vec![Arrivals::NONE; count as usize],
+            outstanding,
+            size: series.size,
+            target: series.target.clone(),
+            arrivals: vec![Arrivals::NONE; series.count as usize],
             ..Self::default()
         };
     }
 
-    /// How many messages each client should receive.
-    pub fn expected(&self) -> u64 {
-        self.arrivals.len() as u64
+    /// Starts `count` round trips.
+    pub fn expect_echoes(&mut self, count: u64) {
+        *self = Self {
+            joined: self.joined,
+            gone: self.gone,
+            echoes: count,
+            ..Self::default()
+        };
     }
 
     /// Counts a message of `len` bytes that reached the client of `order` at `now`.
@@ -69,17 +97,22 @@ impl Tally {
             arrivals.first = arrivals.first.min(now);
             arrivals.last = arrivals.last.max(now);
         }
-        let was_short = order.next < self.expected();
-        order.accept(message.seq);
-        if was_short && order.next >= self.expected() {
+        if order.accept(message.seq, &self.target) {
             self.outstanding -= 1;
         }
+    }
+
+    /// Counts a round trip that was begun at `sent` and ended at `now`.
+    pub fn echo(&mut self, sent: u64, now: u64) {
+        self.delivered += 1;
+        self.latest = self.latest.max(now);
+        self.latency.record(now.saturating_sub(sent));
     }
 
     /// Counts a client whose connection ended.
     pub fn leave(&mut self, order: &Order) {
         self.gone += 1;
-        if order.next < self.expected() {
+        if order.missing() > 0 {
             self.outstanding -= 1;
         }
     }
@@ -105,14 +138,20 @@ impl Tally {
 mod tests {
     use super::*;
 
+    fn series(count: u64) -> Series {
+        Series {
+            target: Target::Room("chat|1".into()),
+            count,
+            size: 128,
+            interval: Duration::ZERO,
+        }
+    }
+
     #[test]
     fn a_series_ends_when_every_client_has_its_last_message() {
-        let mut tally = Tally {
-            joined: 2,
-            ..Tally::default()
-        };
-        let mut orders = [Order::default(); 2];
-        tally.expect(2, 128);
+        let mut tally = Tally::default();
+        let mut orders = [Order::expect(0, 2), Order::expect(0, 2)];
+        tally.expect(&series(2), 2);
         for seq in 0..2 {
             for (client, order) in orders.iter_mut().enumerate() {
                 let message = Message { seq, sent: 1_000 };
@@ -129,14 +168,9 @@ mod tests {
 
     #[test]
     fn a_client_that_left_is_not_waited_for() {
-        let mut tally = Tally {
-            joined: 2,
-            ..Tally::default()
-        };
-        tally.expect(1, 128);
-        tally.leave(&Order::default());
+        let mut tally = Tally::default();
+        tally.expect(&series(1), 2);
+        tally.leave(&Order::expect(0, 1));
         assert_eq!((tally.outstanding, tally.gone), (1, 1));
-        tally.expect(1, 128);
-        assert_eq!(tally.outstanding, 1);
     }
 }

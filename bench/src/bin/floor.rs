@@ -10,17 +10,17 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bench::args::Args;
 use bench::http::Head;
 use bench::message::Message;
+use bench::series::{Series, Target};
 use bench::{Error, Result, frame};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
-use serde_json::Value;
 use sha1::{Digest, Sha1};
 use socket2::SockRef;
 
@@ -75,13 +75,6 @@ enum Stage {
     Http,
     WebSocket,
     Joined,
-}
-
-/// What a `POST /broadcast` asks for.
-struct Order {
-    count: u64,
-    size: usize,
-    interval: Duration,
 }
 
 impl Floor {
@@ -140,7 +133,7 @@ impl Floor {
         }
     }
 
-    fn broadcast(&mut self, order: &Order, asker: usize) {
+    fn broadcast(&mut self, order: &Series, asker: usize) {
         let started = Instant::now();
         let batch = if order.interval.is_zero() {
             self.batch as u64
@@ -152,7 +145,11 @@ impl Floor {
             let due = started + order.interval * seq as u32;
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let end = order.count.min(seq + batch);
-            self.deliver(&(seq..end).map(|seq| order.frame(seq)).collect::<Vec<_>>());
+            self.deliver(
+                &(seq..end)
+                    .map(|seq| ready_frame(order, seq))
+                    .collect::<Vec<_>>(),
+            );
             seq = end;
         }
         let body = format!(r#"{{"broadcasts":{}}}"#, order.count);
@@ -176,19 +173,8 @@ impl Floor {
     }
 }
 
-impl Order {
-    fn decode(body: &[u8]) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        Some(Self {
-            count: body["count"].as_u64()?,
-            size: body["size"].as_u64()? as usize,
-            interval: Duration::from_micros(body["interval_us"].as_u64()?),
-        })
-    }
-
-    fn frame(&self, seq: u64) -> Vec<u8> {
-        frame::text(Message::now(seq).payload(self.size).as_bytes())
-    }
+fn ready_frame(series: &Series, seq: u64) -> Vec<u8> {
+    frame::text(Message::now(seq).payload(series.size).as_bytes())
 }
 
 impl Peer {
@@ -202,7 +188,7 @@ impl Peer {
         })
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<Order>> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<Series>> {
         let len = match self.stream.read(buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -222,7 +208,7 @@ impl Peer {
     }
 
     /// Handles one request, once it is whole; says how many bytes it took.
-    fn http(&mut self, bytes: &[u8]) -> io::Result<(usize, Option<Order>)> {
+    fn http(&mut self, bytes: &[u8]) -> io::Result<(usize, Option<Series>)> {
         let Some(head) = Head::decode(bytes) else {
             return Ok((0, None));
         };
@@ -233,8 +219,13 @@ impl Peer {
         let Some(body) = bytes.get(head.len..head.len + head.content_length()) else {
             return Ok((0, None));
         };
-        match Order::decode(body) {
-            Some(order) if head.start_line().starts_with("POST /broadcast ") => {
+        match Series::decode(body) {
+            Some(
+                order @ Series {
+                    target: Target::Room(_),
+                    ..
+                },
+            ) if head.start_line().starts_with("POST /broadcast ") => {
                 Ok((head.len + body.len(), Some(order)))
             }
             _ => Err(ErrorKind::InvalidData.into()),

@@ -4,11 +4,12 @@
 //! cargo run --release -p bench --bin load -- --pin --server target/release/server
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
-use axum::{Json, Router, extract::State, routing::post};
-use bench::message::Message;
+use axum::{Router, body::Bytes, extract::State, routing::post};
+use bench::{message::Message, series::Series};
 use fast_app::prelude::*;
+use serde_json::Value;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep_until},
@@ -44,6 +45,10 @@ impl Global {
         socket.session().insert(User { name: token.token });
         Ok(())
     }
+
+    async fn on_echo(&self, data: Data<Value>) -> Value {
+        data.0
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,18 +74,11 @@ impl BroadcastEvent for Bench {
     }
 }
 
-#[derive(Deserialize)]
-struct Series {
-    room: String,
-    count: u64,
-    size: usize,
-    interval_us: u64,
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let redis = std::env::var("REDIS_URL").unwrap_or_else(|_| "memory://".to_owned());
     let socketio = SocketIo::builder()
-        .manager(Manager::from_url("memory://")?)
+        .manager(Manager::from_url(&redis)?)
         .namespace(Global)
         .build()?;
     let app = Router::new()
@@ -92,17 +90,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn run_series(
-    State(socketio): State<SocketIo>,
-    Json(series): Json<Series>,
-) -> Result<(), String> {
+async fn run_series(State(socketio): State<SocketIo>, body: Bytes) -> Result<(), String> {
+    let series = Series::decode(&body).ok_or("this is no series")?;
     let start = Instant::now();
     for seq in 0..series.count {
-        sleep_until(start + Duration::from_micros(series.interval_us * seq)).await;
-        let text = Message::now(seq).argument(series.size);
+        sleep_until(start + series.interval * seq as u32).await;
         let event = Bench {
-            text,
-            room: series.room.clone(),
+            text: Message::now(seq).argument(series.size),
+            room: series.target.room(seq),
         };
         socketio
             .broadcast(event)

@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 pub mod series;
 pub mod server;
+pub mod suite;
 pub mod tally;
 pub mod target;
 

@@ -99,7 +99,7 @@ mod tests {
         let body = series.body().to_string();
         assert_eq!(
             body,
-            r#"{"rooms":1000,"count":200,"size":128,"interval_us":40000}"#
+            r#"{"count":200,"interval_us":40000,"rooms":1000,"size":128}"#
         );
         assert_eq!(
             Series::decode(body.as_bytes()).unwrap().body(),

@@ -1,5 +1,6 @@
 //! Project commands, run as `cargo xtask <command>`.
 
+mod bench;
 mod error;
 mod fuzz;
 mod mixed;
@@ -26,6 +27,9 @@ usage: cargo xtask <command>
                    clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
                    hostile
   mixed            10,000 messages to 1,000 clients of every kind, in release: none may be lost, doubled or out of order
+  bench [--quick] [--runs N] [--only NAME]
+                   our server beside floors and peers, each on one core: a table with goals, and a chart, in bench/results/;
+                   about a quarter of an hour, with --quick two minutes. Installs the peers
   help             this text
 
 Environment:
@@ -65,6 +69,7 @@ fn run(args: &[String]) -> Result<(), Error> {
             setup::setup()?;
             quality::faults(named)
         }
+        ("bench", args) => bench::bench(args),
         ("mixed", []) => mixed::mixed(),
         ("setup" | "check" | "mixed", [surplus, ..]) => Err(Error::new(
             format!("`{command}` takes no arguments, but got `{surplus}`"),

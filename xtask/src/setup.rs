@@ -60,14 +60,18 @@ pub(crate) fn setup() -> Result<(), Error> {
     named_chromium()?;
     programs()?;
     node_version()?;
-    python_packages("venv", "requirements.txt")?;
-    python_packages("venv-5.14", "requirements-5.14.txt")?;
-    npm_packages()?;
+    python_packages("target/testkit/venv", "testkit/py/requirements.txt")?;
+    python_packages(
+        "target/testkit/venv-5.14",
+        "testkit/py/requirements-5.14.txt",
+    )?;
+    npm_packages("testkit/js")?;
     eprintln!("setup: everything the tests need is there");
     Ok(())
 }
 
-fn programs() -> Result<(), Error> {
+/// Installs the programs that are missing.
+pub(crate) fn programs() -> Result<(), Error> {
     let missing = missing_packages();
     if missing.is_empty() {
         return Ok(());
@@ -159,9 +163,9 @@ fn node_version() -> Result<(), Error> {
     }
 }
 
-fn python_packages(venv: &str, list: &str) -> Result<(), Error> {
-    let list = root().join("testkit/py").join(list);
-    let venv = root().join("target/testkit").join(venv);
+/// Makes an environment with the packages of a list.
+pub(crate) fn python_packages(venv: &str, list: &str) -> Result<(), Error> {
+    let (venv, list) = (root().join(venv), root().join(list));
     let stamp = venv.join("requirements.txt");
     let python = venv.join("bin/python");
     if python.exists() && is_copy(&stamp, &list) {
@@ -197,8 +201,9 @@ fn make_venv(venv: &Path) -> Result<(), Error> {
     )
 }
 
-fn npm_packages() -> Result<(), Error> {
-    let js = root().join("testkit/js");
+/// Installs the packages that a folder's `package-lock.json` names.
+pub(crate) fn npm_packages(folder: &str) -> Result<(), Error> {
+    let js = root().join(folder);
     let list = js.join("package-lock.json");
     let stamp = js.join("node_modules/installed-lock.json");
     if is_copy(&stamp, &list) {

@@ -132,7 +132,7 @@ fn page(subjects: &[Subject], samples: &Samples, runs: usize, quick: bool) -> St
     let versions: Vec<_> = subjects
         .iter()
         .filter(|subject| !subject.version.is_empty())
-        .map(|subject| subject.version.as_str())
+        .map(|subject| format!("{} {}", subject.name, subject.version))
         .collect();
     format!(
         "# Results\n\n\

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::process::Command;
-use std::thread::available_parallelism;
 
 /// One line: processor, cores, kernel, compiler.
 pub fn describe() -> String {
-    let cores = available_parallelism().map_or(1, usize::from);
+    let cores = cpuinfo().matches("\nmodel name").count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel
         .trim()
@@ -21,8 +20,12 @@ pub fn describe() -> String {
     )
 }
 
+fn cpuinfo() -> String {
+    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
+}
+
 fn processor() -> String {
-    let table = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let table = cpuinfo();
     let line = table.lines().find(|line| line.starts_with("model name"));
     let model = line.and_then(|line| line.split_once(": "));
     model

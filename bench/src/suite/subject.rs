@@ -1,7 +1,7 @@
 //! The programs that are measured.
 
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// A program that is measured.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Subject {
     pub command: Vec<String>,
     /// Its version, where it has one of its own.
     pub version: String,
+    /// A folder without which it cannot run.
+    pub needs: Option<String>,
     /// By how much the work is less that has no pace, so that slow ones do not take all the time.
     pub ease: u64,
 }
@@ -45,12 +47,19 @@ impl Subject {
             role,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             version: String::new(),
+            needs: None,
             ease: 1,
         }
     }
 
-    fn version(mut self, program: &str, args: &[&str]) -> Self {
-        self.version = ask(program, args);
+    fn needs(mut self, folder: &str) -> Self {
+        self.needs = Some(folder.to_owned());
+        self
+    }
+
+    fn version(mut self, file: &str, package: &str) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        self.version = version_in(&text, package).unwrap_or_default();
         self
     }
 
@@ -60,7 +69,8 @@ impl Subject {
 
     /// Why it cannot be measured here, if it cannot: its program is not there.
     pub fn missing(&self) -> Option<String> {
-        let mut files = self.command.iter().filter(|word| word.contains('/'));
+        let files = self.command.iter().filter(|word| word.contains('/'));
+        let mut files = files.chain(&self.needs);
         let missing = files.find(|file| !Path::new(file).exists())?;
         Some(format!("{missing} is not there"))
     }
@@ -70,35 +80,58 @@ impl Subject {
 pub fn subjects(programs: &Path) -> Vec<Subject> {
     let program = |name: &str| programs.join(name).display().to_string();
     let (server, floor) = (program("server"), program("floor"));
-    let (oxide, uring) = (
-        "target/bench/release/socketioxide-peer",
-        "target/bench/release/uring-floor",
-    );
-    let (node, python) = ("bench/peers/node", "target/bench/venv/bin/python");
-    let node_server = format!("{node}/server.mjs");
+    let oxide = "target/peers/release/peer-socketioxide";
     vec![
         Subject::new(OURS, Role::Server, &[&server]),
         Subject::new(WRITE_FLOOR, Role::Floor, &[&floor]),
         Subject::new("writev floor, 16", Role::Floor, &[&floor, "--batch", "16"]),
-        Subject::new("io_uring floor", Role::Floor, &[uring]),
-        Subject::new(SOCKETIOXIDE, Role::Server, &[oxide]).version(oxide, &["--version"]),
-        Subject::new(NODE, Role::Server, &["node", &node_server])
-            .version("node", &[&node_server, "--version"])
+        Subject::new(SOCKETIOXIDE, Role::Server, &[oxide])
+            .version("bench/peers/socketioxide/Cargo.toml", "socketioxide"),
+        Subject::new(NODE, Role::Server, &["node", "bench/peers/node/server.mjs"])
+            .needs("bench/peers/node/node_modules")
+            .version("bench/peers/node/package.json", "\"socket.io\"")
             .ease(10),
         Subject::new(
             PYTHON,
             Role::Server,
-            &[python, "bench/peers/python/server.py"],
+            &[
+                "target/peers/python/bin/python",
+                "bench/peers/python/server.py",
+            ],
         )
-        .version(python, &["bench/peers/python/server.py", "--version"])
+        .version("bench/peers/python/requirements.txt", "python-socketio")
         .ease(20),
     ]
 }
 
-/// The first line that a program prints; nothing when it cannot be run.
-fn ask(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output();
-    let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
-    let text = String::from_utf8_lossy(&text);
-    text.lines().next().unwrap_or_default().trim().to_owned()
+/// The version behind the name of a package in a manifest.
+fn version_in(manifest: &str, package: &str) -> Option<String> {
+    let line = manifest
+        .lines()
+        .find(|line| line.trim_start().starts_with(package))?;
+    let rest = &line[line.find(package)? + package.len()..];
+    let digits = rest.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let end = digits.find(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
+    Some(digits[..end.unwrap_or(digits.len())].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_every_kind_of_manifest() {
+        for (line, package) in [
+            (
+                "socketioxide = { version = \"4.8.1\", features = [] }",
+                "socketioxide",
+            ),
+            ("  \"socket.io\": \"4.8.1\",", "\"socket.io\""),
+            ("python-socketio==4.8.1", "python-socketio"),
+        ] {
+            let manifest = format!("first\n{line}\nlast 1.0");
+            assert_eq!(version_in(&manifest, package).as_deref(), Some("4.8.1"));
+        }
+        assert_eq!(version_in("other 1.0", "package"), None);
+    }
 }

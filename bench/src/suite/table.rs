@@ -108,6 +108,7 @@ mod tests {
             role: Role::Server,
             command: Vec::new(),
             version: String::new(),
+            needs: None,
             ease: 1,
         }
     }

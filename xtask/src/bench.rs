@@ -8,7 +8,8 @@ use crate::{root, setup, step};
 /// What is installed for a peer, and its name.
 type Peer = (&'static str, fn() -> Result<(), Error>);
 
-const PEERS: [Peer; 3] = [
+const PEERS: [Peer; 4] = [
+    ("io_uring floor", || build("bench/peers/uring-floor")),
     ("socketioxide", || build("bench/peers/socketioxide")),
     ("Socket.IO on Node", || {
         setup::npm_packages("bench/peers/node")

@@ -4,14 +4,15 @@
 //! cargo run --release -p bench --bin load -- --pin --server target/release/server
 //! ```
 
-use std::error::Error;
+use std::{error::Error, thread::available_parallelism};
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use bench::{message::Message, series::Series};
 use fast_app::prelude::*;
 use serde_json::Value;
 use tokio::{
     net::TcpListener,
+    runtime::{Builder, Runtime},
     time::{Instant, sleep_until},
 };
 
@@ -74,8 +75,19 @@ impl BroadcastEvent for Bench {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
+    runtime()?.block_on(serve())
+}
+
+/// On one core a runtime of one thread, which costs less: the kernel need not guard what threads share.
+fn runtime() -> std::io::Result<Runtime> {
+    match available_parallelism()?.get() {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Runtime::new(),
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let redis = std::env::var("REDIS_URL").unwrap_or_else(|_| "memory://".to_owned());
     let socketio = SocketIo::builder()
         .manager(Manager::from_url(&redis)?)
@@ -90,8 +102,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn run_series(State(socketio): State<SocketIo>, body: Bytes) -> Result<(), String> {
-    let series = Series::decode(&body).ok_or("this is no series")?;
+async fn run_series(
+    State(socketio): State<SocketIo>,
+    body: Bytes,
+) -> Result<(), (StatusCode, String)> {
+    let refuse = |status, error: &str| (status, error.to_owned());
+    let series = Series::decode(&body)
+        .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "this is no series"))?;
     let start = Instant::now();
     for seq in 0..series.count {
         sleep_until(start + series.interval * seq as u32).await;
@@ -102,7 +119,7 @@ async fn run_series(State(socketio): State<SocketIo>, body: Bytes) -> Result<(),
         socketio
             .broadcast(event)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))?;
     }
     Ok(())
 }

@@ -85,6 +85,11 @@ pub fn subjects(programs: &Path) -> Vec<Subject> {
         Subject::new(OURS, Role::Server, &[&server]),
         Subject::new(WRITE_FLOOR, Role::Floor, &[&floor]),
         Subject::new("writev floor, 16", Role::Floor, &[&floor, "--batch", "16"]),
+        Subject::new(
+            "io_uring floor",
+            Role::Floor,
+            &["target/peers/release/uring-floor"],
+        ),
         Subject::new(SOCKETIOXIDE, Role::Server, &[oxide])
             .version("bench/peers/socketioxide/Cargo.toml", "socketioxide"),
         Subject::new(NODE, Role::Server, &["node", "bench/peers/node/server.mjs"])

@@ -12,6 +12,7 @@
 //! flusher for a moment, or, where the socket would block, a task that waits for it.
 
 use std::{
+    io::ErrorKind,
     mem,
     sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
@@ -91,10 +92,10 @@ enum Flush {
     Idle,
     /// A flusher will.
     Listed,
-    /// Somebody is writing right now.
-    Writing,
     /// A task of its own, which waits until the socket takes more.
     Blocked,
+    /// Nobody any more: the socket is broken.
+    Broken,
 }
 
 /// What became of frames that were to be queued.
@@ -144,7 +145,19 @@ pub(crate) enum Polled {
     Upgraded,
 }
 
-/// What a writer does once it has written all that it had.
+/// What came of writing without waiting.
+enum Flushed {
+    /// All is written, or somebody else writes.
+    Rest,
+    /// All is written, and nothing will follow.
+    Finished,
+    /// The socket takes no more for now: a task must wait with what is left.
+    Blocked(Arc<Socket>, Outbox),
+    /// The socket takes nothing any more.
+    Broken,
+}
+
+/// What a task does once it has written all that it had.
 enum Next {
     Write(Outbox),
     /// Nothing waits.
@@ -345,42 +358,18 @@ impl Session {
 
     /// Writes what is queued to the WebSocket, without waiting.
     pub(crate) fn flush(self: &Arc<Self>) {
-        let (socket, mut outbox) = {
-            let mut state = self.state.lock();
-            if state.flush != Flush::Listed {
-                return;
+        let flushed = self.state.lock().flush();
+        match flushed {
+            Flushed::Rest => {}
+            Flushed::Finished => self.engine.forget(self.sid),
+            Flushed::Blocked(socket, outbox) => {
+                tokio::spawn(drain(self.clone(), socket, outbox));
             }
-            let Transport::WebSocket(socket) = &state.transport else {
-                return;
-            };
-            let socket = socket.clone();
-            state.flush = Flush::Writing;
-            (socket, mem::take(&mut state.outbox))
-        };
-        loop {
-            match socket.try_write(&outbox) {
-                Ok(count) => outbox.advance(count),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    self.block(&outbox);
-                    tokio::spawn(drain(self.clone(), socket, outbox));
-                    return;
-                }
-                Err(_) => return self.broken(),
-            }
-            if outbox.is_empty() {
-                match self.next() {
-                    Next::Write(more) => outbox = more,
-                    Next::Rest => return,
-                    Next::Finish => {
-                        socket.shutdown_write();
-                        return self.engine.forget(self.sid);
-                    }
-                }
-            }
+            Flushed::Broken => self.broken(),
         }
     }
 
-    /// All that the writer had is written: it takes what has come meanwhile or stops writing.
+    /// All that the task had is written: it takes what has come meanwhile or stops writing.
     fn next(&self) -> Next {
         let mut state = self.state.lock();
         state.borrowed = 0;
@@ -392,17 +381,8 @@ impl Session {
             };
         }
         let more = mem::take(&mut state.outbox);
-        if state.flush == Flush::Blocked {
-            state.borrowed = more.bytes();
-        }
+        state.borrowed = more.bytes();
         Next::Write(more)
-    }
-
-    /// The socket takes no more for now; a task keeps `outbox` and waits.
-    fn block(&self, outbox: &Outbox) {
-        let mut state = self.state.lock();
-        state.flush = Flush::Blocked;
-        state.borrowed = outbox.bytes();
     }
 
     /// The socket cannot be written to any more.
@@ -616,6 +596,39 @@ impl Session {
 }
 
 impl State {
+    /// Writes what is queued, if that is a flusher's to do. The lock is held for it: a write that does not wait is shorter
+    /// than letting go of the outbox and coming back.
+    fn flush(&mut self) -> Flushed {
+        let Transport::WebSocket(socket) = &self.transport else {
+            return Flushed::Rest;
+        };
+        if self.flush != Flush::Listed {
+            return Flushed::Rest;
+        }
+        while !self.outbox.is_empty() {
+            match socket.try_write(&self.outbox) {
+                Ok(count) => self.outbox.advance(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.flush = Flush::Blocked;
+                    self.borrowed = self.outbox.bytes();
+                    return Flushed::Blocked(socket.clone(), mem::take(&mut self.outbox));
+                }
+                Err(_) => {
+                    self.flush = Flush::Broken;
+                    return Flushed::Broken;
+                }
+            }
+        }
+        self.flush = Flush::Idle;
+        match self.closed {
+            None => Flushed::Rest,
+            Some(_) => {
+                socket.shutdown_write();
+                Flushed::Finished
+            }
+        }
+    }
+
     fn misses_pong(&self) -> bool {
         self.awaits_pong && !self.paused
     }
@@ -702,7 +715,7 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
                     return session.broken();
                 }
             }
-            session.block(&outbox);
+            session.state.lock().borrowed = outbox.bytes();
         }
         match session.next() {
             Next::Write(more) => outbox = more,

@@ -34,8 +34,19 @@ pub(crate) enum DecodeError {
 /// Decodes frames from chunks cut anywhere. Holds no memory between messages.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    max_message: usize,
-    max_fragments: usize,
+    limits: Limits,
+    /// What has begun and not come whole.
+    unfinished: Option<Box<Unfinished>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    message: usize,
+    fragments: usize,
+}
+
+#[derive(Debug, Default)]
+struct Unfinished {
     /// The beginning of a header that has not come whole.
     head: Vec<u8>,
     /// The frame whose payload is coming in.
@@ -53,26 +64,47 @@ pub(crate) struct Decoder {
 impl Decoder {
     pub(crate) fn new(max_message: usize, max_fragments: usize) -> Self {
         Self {
-            max_message,
-            max_fragments,
-            head: Vec::new(),
-            frame: None,
-            control: Vec::new(),
-            message: Vec::new(),
-            start: 0,
-            kind: None,
-            fragments: 0,
+            limits: Limits {
+                message: max_message,
+                fragments: max_fragments,
+            },
+            unfinished: None,
         }
     }
 
     /// Appends what `input` completes to `output`.
     pub(crate) fn decode(
         &mut self,
+        input: &[u8],
+        output: &mut impl Extend<Incoming>,
+    ) -> Result<(), DecodeError> {
+        // Few messages are cut: what is under way lies on the stack, and goes to the heap when it has to wait.
+        let mut current = self
+            .unfinished
+            .take()
+            .map(|boxed| *boxed)
+            .unwrap_or_default();
+        let decoded = current.decode(self.limits, input, output);
+        if !current.is_empty() {
+            self.unfinished = Some(Box::new(current));
+        }
+        decoded
+    }
+}
+
+impl Unfinished {
+    fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.frame.is_none() && self.kind.is_none()
+    }
+
+    fn decode(
+        &mut self,
+        limits: Limits,
         mut input: &[u8],
-        output: &mut Vec<Incoming>,
+        output: &mut impl Extend<Incoming>,
     ) -> Result<(), DecodeError> {
         loop {
-            if self.frame.is_none() && !self.read_header(&mut input)? {
+            if self.frame.is_none() && !self.read_header(limits, &mut input)? {
                 return Ok(());
             }
             if !self.read_payload(&mut input) {
@@ -83,11 +115,11 @@ impl Decoder {
     }
 
     /// Reads a header, if all of it is there.
-    fn read_header(&mut self, input: &mut &[u8]) -> Result<bool, DecodeError> {
+    fn read_header(&mut self, limits: Limits, input: &mut &[u8]) -> Result<bool, DecodeError> {
         let known = self.head.len();
         let wanted = input.len().min(MAX_HEADER - known);
         let mut codec = Codec::new();
-        codec.set_max_data_size(self.max_message);
+        codec.set_max_data_size(limits.message);
         let parsed = if known == 0 {
             codec.decode_header(input)
         } else {
@@ -101,7 +133,7 @@ impl Decoder {
             Parsing::Done { value, offset } => {
                 *input = &input[offset - known..];
                 self.head = Vec::new();
-                self.begin_frame(value)?;
+                self.begin_frame(limits, value)?;
                 Ok(true)
             }
             Parsing::NeedMore(_) => {
@@ -114,7 +146,7 @@ impl Decoder {
         }
     }
 
-    fn begin_frame(&mut self, header: Header) -> Result<(), DecodeError> {
+    fn begin_frame(&mut self, limits: Limits, header: Header) -> Result<(), DecodeError> {
         if !header.is_masked() {
             return Err(DecodeError::Protocol);
         }
@@ -125,11 +157,11 @@ impl Decoder {
                 _ => return Err(DecodeError::Protocol),
             }
             self.fragments += 1;
-            if self.fragments > self.max_fragments {
+            if self.fragments > limits.fragments {
                 return Err(DecodeError::TooManyFragments);
             }
             self.start = self.message.len();
-            if self.start + header.payload_len() > self.max_message {
+            if self.start + header.payload_len() > limits.message {
                 return Err(DecodeError::TooBig);
             }
         }
@@ -334,9 +366,7 @@ mod tests {
                 &mut Vec::new(),
             )
             .unwrap();
-        let held =
-            decoder.head.capacity() + decoder.message.capacity() + decoder.control.capacity();
-        assert_eq!(held, 0);
+        assert!(decoder.unfinished.is_none());
     }
 
     proptest! {

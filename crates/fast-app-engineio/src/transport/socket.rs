@@ -6,17 +6,21 @@ use std::{
     io::{self, IoSlice},
     net::Shutdown,
     pin::Pin,
-    sync::Arc,
-    task::{Poll, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
+use futures_util::task::AtomicWaker;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf},
     net::TcpStream,
-    sync::{Mutex, Notify},
+    sync::Mutex,
 };
 
 use super::Corked;
@@ -41,8 +45,15 @@ pub(crate) enum Socket {
     /// Any other stream, such as TLS that ends in this process: written by a task that waits.
     Other {
         writer: Mutex<WriteHalf<Stream>>,
-        ended: Notify,
+        ending: Ending,
     },
+}
+
+/// How a stream that only its reader can end is ended.
+#[derive(Default)]
+pub(crate) struct Ending {
+    over: AtomicBool,
+    reader: AtomicWaker,
 }
 
 /// The reading side.
@@ -85,7 +96,7 @@ pub(crate) fn take_apart(upgraded: Upgraded) -> Upgrade {
             let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
             let socket = Arc::new(Socket::Other {
                 writer: Mutex::new(writer),
-                ended: Notify::new(),
+                ending: Ending::default(),
             });
             Upgrade {
                 socket: socket.clone(),
@@ -183,57 +194,62 @@ impl Socket {
     pub(crate) fn shutdown(&self) {
         match self {
             Self::Tcp(stream) => drop(SockRef::from(stream).shutdown(Shutdown::Both)),
-            Self::Other { ended, .. } => ended.notify_one(),
+            Self::Other { ending, .. } => {
+                ending.over.store(true, Ordering::Release);
+                ending.reader.wake();
+            }
         }
     }
 }
 
 impl Reader {
     /// Waits for bytes and shows them to `take`; `None` when the peer has sent its last.
-    ///
-    /// Cancel-safe.
+    pub(crate) fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&[u8]) -> T,
+    ) -> Poll<io::Result<Option<T>>> {
+        match self {
+            Self::Tcp(socket) => {
+                let Socket::Tcp(stream) = &**socket else {
+                    return Poll::Ready(Ok(None));
+                };
+                loop {
+                    ready!(stream.poll_read_ready(cx))?;
+                    let read = BUFFER.with_borrow_mut(|buffer| {
+                        stream
+                            .try_read(buffer)
+                            .map(|count| (count > 0).then(|| take(&buffer[..count])))
+                    });
+                    match read {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        read => return Poll::Ready(read),
+                    }
+                }
+            }
+            Self::Other(socket, reader) => {
+                let Socket::Other { ending, .. } = &**socket else {
+                    return Poll::Ready(Ok(None));
+                };
+                ending.reader.register(cx.waker());
+                if ending.over.load(Ordering::Acquire) {
+                    return Poll::Ready(Ok(None));
+                }
+                BUFFER.with_borrow_mut(|buffer| {
+                    let mut buffer = ReadBuf::new(buffer);
+                    ready!(Pin::new(reader).poll_read(cx, &mut buffer))?;
+                    let bytes = buffer.filled();
+                    Poll::Ready(Ok((!bytes.is_empty()).then(|| take(bytes))))
+                })
+            }
+        }
+    }
+
+    /// Like [`Reader::poll_read`]. Cancel-safe.
     pub(crate) async fn read<T>(
         &mut self,
         mut take: impl FnMut(&[u8]) -> T,
     ) -> io::Result<Option<T>> {
-        match self {
-            Self::Tcp(socket) => {
-                let Socket::Tcp(stream) = &**socket else {
-                    return Ok(None);
-                };
-                poll_fn(|cx| {
-                    loop {
-                        ready!(stream.poll_read_ready(cx))?;
-                        let read = BUFFER.with_borrow_mut(|buffer| {
-                            stream
-                                .try_read(buffer)
-                                .map(|count| (count > 0).then(|| take(&buffer[..count])))
-                        });
-                        match read {
-                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                            read => return Poll::Ready(read),
-                        }
-                    }
-                })
-                .await
-            }
-            Self::Other(socket, reader) => {
-                let Socket::Other { ended, .. } = &**socket else {
-                    return Ok(None);
-                };
-                let read = poll_fn(|cx| {
-                    BUFFER.with_borrow_mut(|buffer| {
-                        let mut buffer = ReadBuf::new(buffer);
-                        ready!(Pin::new(&mut *reader).poll_read(cx, &mut buffer))?;
-                        let bytes = buffer.filled();
-                        Poll::Ready(Ok((!bytes.is_empty()).then(|| take(bytes))))
-                    })
-                });
-                tokio::select! {
-                    read = read => read,
-                    () = ended.notified() => Ok(None),
-                }
-            }
-        }
+        poll_fn(|cx| self.poll_read(cx, &mut take)).await
     }
 }

@@ -1,6 +1,13 @@
 //! Sessions over WebSocket: new ones, the upgrade from polling, and reading.
 
-use std::{future::poll_fn, io, sync::Arc, task::Poll};
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    io, mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use http::{Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
@@ -69,8 +76,10 @@ async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
     } = socket::take_apart(upgraded);
     let decoder = decoder(&engine);
     let session = engine.open_websocket(socket, head, &request);
+    let mut reading = Reading::new(session, reader, decoder, VecDeque::new());
+    reading.take(&early);
     // A task of its own: an idle client's task holds only what it needs to read.
-    tokio::spawn(read_session(session, reader, decoder, Vec::new(), early));
+    tokio::spawn(reading);
 }
 
 /// `2probe` – `3probe` – `5`, within the time for it; then the session lives on this socket.
@@ -90,8 +99,7 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
     let code = match timeout_at(deadline, probe).await {
         Ok(Ok(later)) => match session.finish_upgrade(socket.clone()) {
             Ok(()) => {
-                let early = bytes::Bytes::new();
-                tokio::spawn(read_session(session, reader, decoder, later, early));
+                tokio::spawn(Reading::new(session, reader, decoder, later));
                 return;
             }
             Err(_) => {
@@ -111,12 +119,12 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
 }
 
 /// Closes a WebSocket on which no session lives.
-pub(super) async fn say_goodbye(socket: &Socket, reader: Reader, code: u16) -> io::Result<()> {
+pub(super) async fn say_goodbye(socket: &Socket, mut reader: Reader, code: u16) -> io::Result<()> {
     let mut goodbye = Outbox::default();
     goodbye.push(Frame::close(code, ""));
     socket.write_all(goodbye).await?;
     socket.finish().await;
-    linger(reader).await;
+    poll_fn(|cx| poll_linger(&mut reader, cx)).await;
     Ok(())
 }
 
@@ -127,9 +135,9 @@ async fn probe(
     reader: &mut Reader,
     decoder: &mut Decoder,
     early: &[u8],
-) -> Result<Vec<Incoming>, u16> {
+) -> Result<VecDeque<Incoming>, u16> {
     let mut probed = false;
-    let mut incoming = Vec::new();
+    let mut incoming = VecDeque::new();
     let mut decoded = decoder.decode(early, &mut incoming);
     loop {
         decoded.map_err(DecodeError::websocket_code)?;
@@ -155,7 +163,7 @@ async fn probe(
             // Not before: a client that sends both packets at once waits for no GET.
             session.probe_upgrade();
         }
-        incoming = Vec::new();
+        incoming = VecDeque::new();
         decoded = match reader
             .read(|bytes| decoder.decode(bytes, &mut incoming))
             .await
@@ -170,48 +178,110 @@ fn decoder(engine: &Engine) -> Decoder {
     Decoder::new(engine.config().max_payload, engine.config().max_fragments)
 }
 
-/// Reads until the client is gone. `incoming` and `early` are what has come already.
-async fn read_session(
+/// Reads until the client is gone.
+///
+/// One of these lies in memory for every client, so it is written out: an `async fn` would keep each of its arguments twice,
+/// and room for whatever it ever waits for.
+struct Reading {
     session: Arc<Session>,
-    mut reader: Reader,
-    mut decoder: Decoder,
-    mut incoming: Vec<Incoming>,
-    early: bytes::Bytes,
-) {
-    let mut decoded = decoder.decode(&early, &mut incoming);
-    drop(early);
-    loop {
-        for next in incoming.drain(..) {
-            if let Err(reason) = receive(&session, next).await {
-                session.close(reason);
+    reader: Reader,
+    decoder: Decoder,
+    /// What has come and not been handed up.
+    incoming: VecDeque<Incoming>,
+    /// How what has come ended.
+    decoded: Result<(), DecodeError>,
+    paused: bool,
+}
+
+impl Reading {
+    fn new(
+        session: Arc<Session>,
+        reader: Reader,
+        decoder: Decoder,
+        incoming: VecDeque<Incoming>,
+    ) -> Self {
+        Self {
+            session,
+            reader,
+            decoder,
+            incoming,
+            decoded: Ok(()),
+            paused: false,
+        }
+    }
+
+    /// Takes what was read before.
+    fn take(&mut self, early: &[u8]) {
+        self.decoded = self.decoder.decode(early, &mut self.incoming);
+    }
+
+    /// Hands up what has come, as soon as there is room for it, and closes the session over what may not come.
+    fn poll_hand_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(next) = self.incoming.front() {
+            if is_message(next) {
+                ready!(poll_room(&self.session, &mut self.paused, cx));
+            }
+            let received = self
+                .incoming
+                .pop_front()
+                .map(|next| receive(&self.session, next));
+            if let Some(Err(reason)) = received {
+                self.session.close(reason);
                 break;
             }
         }
-        if let Err(error) = decoded {
-            tracing::debug!(sid = ?session.sid(), %error, "websocket refused");
-            session.close_with(CloseReason::ProtocolError, error.websocket_code());
+        self.incoming = VecDeque::new();
+        if let Err(error) = mem::replace(&mut self.decoded, Ok(())) {
+            tracing::debug!(sid = ?self.session.sid(), %error, "websocket refused");
+            self.session
+                .close_with(CloseReason::ProtocolError, error.websocket_code());
         }
-        if session.is_closed() {
-            return linger(reader).await;
+        Poll::Ready(())
+    }
+}
+
+impl Future for Reading {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        loop {
+            ready!(this.poll_hand_up(cx));
+            if this.session.is_closed() {
+                return poll_linger(&mut this.reader, cx);
+            }
+            let (decoder, incoming) = (&mut this.decoder, &mut this.incoming);
+            let read = this
+                .reader
+                .poll_read(cx, |bytes| decoder.decode(bytes, incoming));
+            match ready!(read) {
+                Ok(Some(decoded)) => this.decoded = decoded,
+                Ok(None) | Err(_) => {
+                    this.session.close(CloseReason::TransportClose);
+                    return Poll::Ready(());
+                }
+            }
         }
-        incoming = Vec::new();
-        decoded = match reader
-            .read(|bytes| decoder.decode(bytes, &mut incoming))
-            .await
-        {
-            Ok(Some(decoded)) => decoded,
-            Ok(None) | Err(_) => return session.close(CloseReason::TransportClose),
-        };
     }
 }
 
 /// Reads on and forgets, so that the close that was written arrives: unread bytes would reset the connection.
 /// The session's alarm ends it.
-async fn linger(mut reader: Reader) {
-    while let Ok(Some(())) = reader.read(|_| ()).await {}
+fn poll_linger(reader: &mut Reader, cx: &mut Context<'_>) -> Poll<()> {
+    while let Ok(Some(())) = ready!(reader.poll_read(cx, |_| ())) {}
+    Poll::Ready(())
 }
 
-async fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), CloseReason> {
+/// Whether this is something for the connection.
+fn is_message(incoming: &Incoming) -> bool {
+    match incoming {
+        Incoming::Text(text) => text.starts_with('4'),
+        Incoming::Binary(_) => true,
+        Incoming::Ping(_) | Incoming::Close => false,
+    }
+}
+
+fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), CloseReason> {
     let packet = match incoming {
         Incoming::Text(text) => Packet::from_text(text),
         Incoming::Binary(bytes) => Ok(Packet::Message(Message::Binary(bytes))),
@@ -222,7 +292,7 @@ async fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), Close
         }
     };
     match packet {
-        Ok(Packet::Message(message)) => deliver(session, message).await,
+        Ok(Packet::Message(message)) => hand_up(session, message),
         Ok(Packet::Pong) => session.pong(),
         Ok(Packet::Noop) => {}
         Ok(Packet::Close) => return Err(CloseReason::Client),
@@ -237,14 +307,30 @@ async fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), Close
 
 /// Hands a message up, as soon as there is room for it.
 pub(super) async fn deliver(session: &Session, message: Message) {
-    let Some(connection) = session.connection() else {
-        return;
-    };
-    let ready = poll_fn(|cx| Poll::Ready(connection.poll_ready(cx).is_ready())).await;
-    if !ready {
-        session.pause_reading();
-        poll_fn(|cx| connection.poll_ready(cx)).await;
-        session.resume_reading();
+    let mut paused = false;
+    poll_fn(|cx| poll_room(session, &mut paused, cx)).await;
+    hand_up(session, message);
+}
+
+/// Waits until the connection takes a message.
+fn poll_room(session: &Session, paused: &mut bool, cx: &mut Context<'_>) -> Poll<()> {
+    let ready = session
+        .connection()
+        .is_none_or(|connection| connection.poll_ready(cx).is_ready());
+    match (ready, *paused) {
+        (true, true) => session.resume_reading(),
+        (false, false) => session.pause_reading(),
+        _ => {}
     }
-    connection.message(message);
+    *paused = !ready;
+    match ready {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }
+}
+
+fn hand_up(session: &Session, message: Message) {
+    if let Some(connection) = session.connection() {
+        connection.message(message);
+    }
 }

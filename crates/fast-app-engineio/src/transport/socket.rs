@@ -16,9 +16,10 @@ use std::{
 use futures_util::task::AtomicWaker;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use rustix::net::{self, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf},
+    io::{AsyncRead, AsyncWriteExt, Interest, ReadBuf, ReadHalf, WriteHalf},
     net::TcpStream,
     sync::Mutex,
 };
@@ -30,6 +31,13 @@ use crate::outbox::Outbox;
 const FRAMES_PER_WRITE: usize = 64;
 
 const READ_BUFFER: usize = 64 * 1024;
+
+/// Writing to a connection that has ended is an error, not a signal. Apple's systems know no such flag; there Rust's runtime
+/// ignores the signal.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 thread_local! {
     /// What has just been read, for the moment until it is decoded: no connection owns a read buffer.
@@ -129,13 +137,17 @@ impl Socket {
     /// Writes what the socket takes at once.
     pub(crate) fn try_write(&self, outbox: &Outbox) -> io::Result<usize> {
         match self {
+            // Straight to the system call: where the socket would block, tokio learns of it from `write`.
             Self::Tcp(stream) => {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-                match outbox.slices(&mut slices) {
-                    0 => Ok(0),
-                    1 => stream.try_write(&slices[0]),
-                    filled => stream.try_write_vectored(&slices[..filled]),
-                }
+                Ok(match outbox.slices(&mut slices) {
+                    0 => 0,
+                    1 => net::send(stream, &slices[0], NO_SIGNAL)?,
+                    filled => {
+                        let mut control = SendAncillaryBuffer::default();
+                        net::sendmsg(stream, &slices[..filled], &mut control, NO_SIGNAL)?
+                    }
+                })
             }
             Self::Other { .. } => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -146,13 +158,11 @@ impl Socket {
     /// Not cancel-safe: how much was written is unknown then, and the stream must be given up.
     pub(crate) async fn write(&self, outbox: &Outbox) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => loop {
-                stream.writable().await?;
-                match self.try_write(outbox) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return result,
-                }
-            },
+            Self::Tcp(stream) => {
+                stream
+                    .async_io(Interest::WRITABLE, || self.try_write(outbox))
+                    .await
+            }
             Self::Other { writer, .. } => {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
                 let filled = outbox.slices(&mut slices);

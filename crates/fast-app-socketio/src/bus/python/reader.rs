@@ -1,33 +1,16 @@
-//! Messages as python-socketio's `AsyncRedisManager` writes and reads them. Pure.
-//!
-//! ```text
-//! {"method":"emit","event":E,"data":[…],"binary":false,"namespace":"/","room":null|"r"|["r",…],
-//!  "skip_sid":null|"s"|["s",…],"callback":null|[room,namespace,id],"host_id":H}
-//! {"method":"callback","host_id":H,"sid":room,"namespace":N,"id":I,"args":[…]}
-//! {"method":"disconnect","sid":S,"namespace":N,"host_id":H}
-//! {"method":"enter_room"|"leave_room","sid":S,"room":R,"namespace":N,"host_id":H}
-//! {"method":"close_room","room":R,"namespace":N,"host_id":H}
-//! ```
-//!
-//! `data` is the list of arguments, or the only argument in older versions: see [`Profile`]. With `binary` it is a list of
-//! that, in which placeholders stand for bytes, and of the bytes in Base64. Arguments pass through as they are written:
-//! they are cut out, not parsed.
-//!
-//! Beside these there is the beat, by which a worker knows that it hears itself and which everybody ignores, python-socketio
-//! because it ignores all methods that it does not know:
-//!
-//! ```text
-//! {"method":"beat","host_id":H}
-//! ```
+//! Messages as python-socketio writes them.
 
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Callback, Envelope, HostId, Message};
+use super::{
+    super::{Callback, Envelope, HostId, Message},
+    Profile,
+};
 use crate::{
     emit::{Emit, Recipients},
     name::is_reserved_event,
@@ -37,32 +20,6 @@ use crate::{
 
 /// How deep the data of an emit may be nested: 128, as deep as a client's, within two lists.
 const MAX_DEPTH: usize = 130;
-
-const BEAT: &str = r#"{"method":"beat","host_id":"#;
-
-/// Which versions of python-socketio share a channel. Messages carry no version, so all workers must be of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Profile {
-    /// 5.15.1 and later: `data` is the list of arguments.
-    #[default]
-    V5_15,
-    /// 5.14.2 to 5.15.0, and 5.14.0 without binary events: `data` is the only argument. What would be several arguments
-    /// arrives as one, a list.
-    V5_14,
-}
-
-impl FromStr for Profile {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "5.15" => Ok(Self::V5_15),
-            "5.14" => Ok(Self::V5_14),
-            _ => Err(()),
-        }
-    }
-}
 
 /// Why a message was dropped.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +45,7 @@ pub(crate) enum DecodeError {
 }
 
 /// Names, one or several.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum Names {
     None(()),
@@ -122,16 +79,6 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-/// The beat of a worker.
-pub(super) fn encode_beat(host: &HostId) -> String {
-    format!("{BEAT}{}}}", text(&host.0))
-}
-
-/// Whether this is the beat of some worker.
-pub(super) fn is_beat(bytes: &[u8]) -> bool {
-    bytes.starts_with(BEAT.as_bytes())
 }
 
 /// Reads a message of at most `limit` bytes.
@@ -318,112 +265,6 @@ fn tamed(json: &str) -> String {
     tamed
 }
 
-/// Writes a message.
-pub(crate) fn encode(envelope: &Envelope, profile: Profile) -> String {
-    let host = text(&envelope.host.0);
-    match &envelope.message {
-        Message::Emit { emit, callback } => format!(
-            r#"{{"method":"emit","event":{},"data":{},"binary":{},"namespace":{},"room":{},"skip_sid":{},"callback":{},"host_id":{host}}}"#,
-            text(&emit.event),
-            encode_data(&emit.payload, profile),
-            !emit.payload.attachments().is_empty(),
-            text(&emit.namespace),
-            match &emit.to {
-                Recipients::Everybody => "null".to_owned(),
-                Recipients::Rooms(rooms) => names(rooms),
-            },
-            if emit.except.is_empty() {
-                "null".to_owned()
-            } else {
-                names(&emit.except)
-            },
-            match callback {
-                None => "null".to_owned(),
-                Some(Callback {
-                    room,
-                    namespace,
-                    id,
-                }) => format!("[{},{},{id}]", text(room), text(namespace)),
-            },
-        ),
-        Message::Callback {
-            callback:
-                Callback {
-                    room,
-                    namespace,
-                    id,
-                },
-            answer,
-        } => format!(
-            r#"{{"method":"callback","host_id":{host},"sid":{},"namespace":{},"id":{id},"args":[{}]}}"#,
-            text(room),
-            text(namespace),
-            answer.json()
-        ),
-        Message::Disconnect { sid, namespace } => format!(
-            r#"{{"method":"disconnect","sid":{},"namespace":{},"host_id":{host}}}"#,
-            text(sid),
-            text(namespace)
-        ),
-        Message::EnterRoom {
-            sid,
-            room,
-            namespace,
-        } => encode_membership("enter_room", sid, room, namespace, &host),
-        Message::LeaveRoom {
-            sid,
-            room,
-            namespace,
-        } => encode_membership("leave_room", sid, room, namespace, &host),
-        Message::CloseRoom { room, namespace } => format!(
-            r#"{{"method":"close_room","room":{},"namespace":{},"host_id":{host}}}"#,
-            text(room),
-            text(namespace)
-        ),
-    }
-}
-
-fn encode_membership(method: &str, sid: &str, room: &str, namespace: &str, host: &str) -> String {
-    let (sid, room, namespace) = (text(sid), text(room), text(namespace));
-    format!(
-        r#"{{"method":"{method}","sid":{sid},"room":{room},"namespace":{namespace},"host_id":{host}}}"#
-    )
-}
-
-fn encode_data(payload: &Payload, profile: Profile) -> String {
-    let json = payload.json();
-    let args = match profile {
-        Profile::V5_14 if json.is_empty() => "null".to_owned(),
-        // One argument stands alone.
-        Profile::V5_14 if serde_json::from_str::<&RawValue>(json).is_ok() => json.to_owned(),
-        _ => format!("[{json}]"),
-    };
-    if payload.attachments().is_empty() {
-        return args;
-    }
-    let attachments = payload
-        .attachments()
-        .iter()
-        .map(|bytes| text(&STANDARD.encode(bytes)));
-    let parts: Vec<String> = std::iter::once(args).chain(attachments).collect();
-    format!("[{}]", parts.join(","))
-}
-
-/// One name as text, several as a list.
-fn names(names: &[impl AsRef<str>]) -> String {
-    match names {
-        [name] => text(name.as_ref()),
-        names => {
-            let names: Vec<String> = names.iter().map(|name| text(name.as_ref())).collect();
-            format!("[{}]", names.join(","))
-        }
-    }
-}
-
-fn text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -569,20 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn data_of_an_older_version_is_one_argument() {
-        for (payload, data) in [
-            (Payload::empty(), "null"),
-            (Payload::new("x").unwrap(), "\"x\""),
-            (Payload::new(&[1, 2]).unwrap(), "[1,2]"),
-            (Payload::args(&(1, "b")).unwrap(), "[1,\"b\"]"),
-        ] {
-            assert_eq!(encode_data(&payload, Profile::V5_14), data);
-        }
-        let bytes = Payload::new(&crate::Binary::from(vec![0, 1])).unwrap();
-        assert_eq!(
-            encode_data(&bytes, Profile::V5_14),
-            r#"[{"_placeholder":true,"num":0},"AAE="]"#
-        );
+    fn older_data_and_the_argument_it_means() {
         for (data, json) in [
             ("null", ""),
             ("[1, 2]", "[1, 2]"),
@@ -595,14 +423,6 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-    }
-
-    #[test]
-    fn beats_are_told_from_messages() {
-        let beat = encode_beat(&HostId::random());
-        assert!(is_beat(beat.as_bytes()));
-        assert!(serde_json::from_str::<serde_json::Value>(&beat).is_ok());
-        assert!(!is_beat(with("data", "[]").as_bytes()));
     }
 
     #[test]
@@ -625,64 +445,6 @@ mod tests {
         assert_eq!(callback(r#"["r", "/", 7]"#), Some(expected));
         for json in ["null", "[]", r#"["r", "/", -1]"#, r#"[1, 2, 3]"#, "7"] {
             assert_eq!(callback(json), None, "{json}");
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        let sid = "s".to_owned();
-        let (room, namespace) = ("r|1".to_owned(), "/a".to_owned());
-        let payload = Payload::args(&(1, crate::Binary::from(vec![0, 255]))).unwrap();
-        let emit = |emit: Emit| Message::Emit {
-            emit,
-            callback: None,
-        };
-        let callback = Callback {
-            room: room.clone(),
-            namespace: namespace.clone(),
-            id: 7,
-        };
-        for message in [
-            emit(Emit::new("ev", Payload::args(&("ž😀", [1])).unwrap())),
-            emit(Emit::new("ev", Payload::empty()).to(["a"]).except("s")),
-            emit(
-                Emit::new("ev", payload)
-                    .in_namespace("/a")
-                    .to(["a", "b"])
-                    .except("s")
-                    .except("t"),
-            ),
-            Message::Emit {
-                emit: Emit::new("ev", Payload::empty()),
-                callback: Some(callback.clone()),
-            },
-            Message::Callback {
-                callback,
-                answer: Payload::args(&("yes", [1])).unwrap(),
-            },
-            Message::Disconnect {
-                sid: sid.clone(),
-                namespace: namespace.clone(),
-            },
-            Message::EnterRoom {
-                sid: sid.clone(),
-                room: room.clone(),
-                namespace: namespace.clone(),
-            },
-            Message::LeaveRoom {
-                sid,
-                room: room.clone(),
-                namespace: namespace.clone(),
-            },
-            Message::CloseRoom { room, namespace },
-        ] {
-            let envelope = Envelope {
-                host: HostId::random(),
-                message,
-            };
-            let written = encode(&envelope, Profile::V5_15);
-            let read = decode(written.as_bytes(), Profile::V5_15, 1 << 20);
-            assert_eq!(read.unwrap(), envelope);
         }
     }
 }

@@ -30,10 +30,16 @@ pub(crate) enum DecodeError {
     Pickle,
     #[error("it is not JSON of the expected form")]
     Json(#[from] serde_json::Error),
+    #[error(
+        "there is NaN or Infinity in it, which is not JSON: whoever sends it must replace them"
+    )]
+    NotFinite,
     #[error("its method is unknown")]
     Method,
     #[error("{0} is missing")]
     Missing(&'static str),
+    #[error("its list of rooms is empty")]
+    Nobody,
     #[error("its event name is reserved")]
     ReservedEvent,
     #[error("its attachments are malformed")]
@@ -93,7 +99,7 @@ pub(crate) fn decode(
     if bytes.len() > limit {
         return Err(DecodeError::TooLarge(bytes.len()));
     }
-    let wire: Wire<'_> = serde_json::from_slice(bytes)?;
+    let wire: Wire<'_> = serde_json::from_slice(bytes).map_err(|error| no_json(bytes, error))?;
     let host = HostId(wire.host_id.clone().unwrap_or_default());
     let message = match wire.method.as_str() {
         "emit" => decode_emit(wire, profile)?,
@@ -130,6 +136,17 @@ pub(crate) fn decode(
     Ok(Envelope { host, message })
 }
 
+/// Python's `json.dumps` writes floats that JSON has no word for.
+fn no_json(bytes: &[u8], error: serde_json::Error) -> DecodeError {
+    let rest = bytes
+        .get(error.column().saturating_sub(1)..)
+        .unwrap_or_default();
+    match error.line() == 1 && (rest.starts_with(b"NaN") || rest.starts_with(b"Infinity")) {
+        true => DecodeError::NotFinite,
+        false => DecodeError::Json(error),
+    }
+}
+
 fn membership(wire: Wire<'_>) -> Result<(String, String, String), DecodeError> {
     let sid = wire.sid.ok_or(DecodeError::Missing("sid"))?;
     let room = one_room(wire.room)?;
@@ -158,6 +175,7 @@ fn decode_emit(wire: Wire<'_>, profile: Profile) -> Result<Message, DecodeError>
     let to = match wire.room.ok_or(DecodeError::Missing("room"))? {
         Names::None(()) => Recipients::Everybody,
         Names::One(room) => Recipients::Rooms(vec![room.into()]),
+        Names::Many(rooms) if rooms.is_empty() => return Err(DecodeError::Nobody),
         Names::Many(rooms) => Recipients::Rooms(rooms.into_iter().map(Arc::from).collect()),
     };
     let except = match wire.skip_sid {
@@ -336,7 +354,10 @@ mod tests {
             emit(&with("room", "[\"a\", \"b\"]")).unwrap().to,
             rooms(&["a", "b"])
         );
-        assert_eq!(emit(&with("room", "[]")).unwrap().to, rooms(&[]));
+        assert!(matches!(
+            emit(&with("room", "[]")),
+            Err(DecodeError::Nobody)
+        ));
         assert!(matches!(
             emit(&with("room", "")),
             Err(DecodeError::Missing("room"))
@@ -380,6 +401,18 @@ mod tests {
         );
         assert!(emit(&binary.replace("AAE=", "!!!")).is_err());
         assert!(emit(&binary.replace("\"num\": 0", "\"num\": 5")).is_err());
+    }
+
+    #[test]
+    fn floats_that_json_has_no_word_for_are_named() {
+        for data in ["[NaN]", "[1, {\"a\": -Infinity}]", "Infinity"] {
+            let refused = emit(&with("data", data));
+            assert!(matches!(refused, Err(DecodeError::NotFinite)), "{data}");
+        }
+        for data in ["[Nan]", "[1,]", "\"NaN"] {
+            let refused = emit(&with("data", data));
+            assert!(matches!(refused, Err(DecodeError::Json(_))), "{data}");
+        }
     }
 
     #[test]

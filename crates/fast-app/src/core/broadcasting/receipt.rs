@@ -14,7 +14,8 @@ pub struct Receipt {
     pub skipped: bool,
     /// How many clients of this process it was queued for.
     pub local: usize,
-    /// How many workers heard it, this process included; `None` when none was told.
+    /// How many workers heard it, this process included; the fewest, when it was sent in several namespaces. `None` when
+    /// none was told.
     pub workers: Option<usize>,
     /// Redis is away: other workers are told when it is back, as the event's `on_outage` asks for.
     pub spooled: bool,
@@ -35,7 +36,10 @@ pub struct Acknowledged {
 impl Receipt {
     pub(super) fn add(&mut self, delivery: Delivery) {
         self.local += delivery.local;
-        self.workers = self.workers.max(delivery.workers);
+        self.workers = match (self.workers, delivery.workers) {
+            (Some(known), Some(more)) => Some(known.min(more)),
+            (known, more) => known.or(more),
+        };
         self.spooled |= delivery.spooled;
         self.lost |= delivery.lost;
     }

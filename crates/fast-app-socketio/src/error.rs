@@ -44,6 +44,9 @@ pub enum SocketIoError {
     /// The bus could not be made.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The manager delivers to another server of this process already.
+    #[error("manager has a server already; make another manager on the same bus")]
+    ManagerTaken,
     /// There is no tokio runtime to run the server's tasks.
     #[error("a server is built inside of a tokio runtime")]
     NoRuntime,

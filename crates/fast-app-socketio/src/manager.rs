@@ -21,7 +21,7 @@ use crate::{
         OnOutage, Published,
     },
     emit::{Answers, Delivery, Emit, Recipients},
-    error::EmitError,
+    error::{EmitError, SocketIoError},
     name::is_reserved_event,
     payload::Payload,
     server::Server,
@@ -68,7 +68,8 @@ impl Manager {
         }))
     }
 
-    /// A manager over the bus of this URL: `redis://…`, `unix://…` or `memory://`.
+    /// A manager over the bus of this URL, `redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://…` or `memory://`, on
+    /// the channel `socketio`; [`RedisBus::builder`](bus::RedisBus::builder) has the settings.
     ///
     /// It does not wait for the bus: a server starts without one, serves the clients it has, and keeps trying.
     ///
@@ -80,11 +81,13 @@ impl Manager {
     }
 
     /// A manager over the bus of `REDIS_SOCKETIO_URL`, which is looked up in the environment, then in a `.env` file,
-    /// and is `redis://localhost:6379/14` by default.
+    /// and is `redis://localhost:6379/14` by default. In the same places `REDIS_SOCKETIO_CHANNEL` names the channel,
+    /// `socketio` by default, and `REDIS_SOCKETIO_PROFILE` the versions of python-socketio on it: `5.15` (and later), the
+    /// default, or `5.14`.
     ///
     /// # Errors
     ///
-    /// When the variable is no such URL; the error names it.
+    /// When a variable has no such value; the error names it.
     pub async fn from_env() -> Result<Self, BusError> {
         bus::from_env().map(Self::new)
     }
@@ -277,7 +280,26 @@ impl Manager {
         self.send(message, OnOutage::Raise).await.map(drop)
     }
 
-    /// Whether this manager hears the other workers right now.
+    /// Whether this manager hears the other workers right now: what a health check asks. It turns false when the connection
+    /// ends or its own beat was not heard for 15 s, and true when a beat has come back.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::State, http::StatusCode, routing::get};
+    /// # use fast_app_socketio::SocketIo;
+    /// async fn health(State(socketio): State<SocketIo>) -> StatusCode {
+    ///     match socketio.manager().is_listening() {
+    ///         true => StatusCode::OK,
+    ///         false => StatusCode::SERVICE_UNAVAILABLE,
+    ///     }
+    /// }
+    ///
+    /// # fn example(socketio: SocketIo) {
+    /// let app: Router = Router::new()
+    ///     .route("/health", get(health))
+    ///     .with_state(socketio.clone())
+    ///     .layer(socketio.layer());
+    /// # }
+    /// ```
     pub fn is_listening(&self) -> bool {
         self.stats().listening
     }
@@ -293,9 +315,15 @@ impl Manager {
     }
 
     /// Lets `server` hear what other managers send, and deliver what this one emits.
-    pub(crate) fn attach(&self, server: &Arc<Server>) {
-        *self.0.server.lock() = Arc::downgrade(server);
+    pub(crate) fn attach(&self, server: &Arc<Server>) -> Result<(), SocketIoError> {
+        let mut attached = self.0.server.lock();
+        if attached.strong_count() > 0 {
+            return Err(SocketIoError::ManagerTaken);
+        }
+        *attached = Arc::downgrade(server);
+        drop(attached);
         self.listen();
+        Ok(())
     }
 
     /// Becomes the manager of the process, if it is the first.

@@ -183,7 +183,8 @@ impl SocketIoBuilder {
         self
     }
 
-    /// How this server reaches other workers; by default it is alone.
+    /// How this server reaches other workers; by default it is alone. A manager has one server: several servers of a process
+    /// have a manager each, on the same bus.
     pub fn manager(mut self, manager: Manager) -> Self {
         self.manager = Some(manager);
         self
@@ -332,7 +333,7 @@ impl SocketIoBuilder {
             max_payload: self.config.max_payload,
             ack_ids: AtomicU64::new(0),
         });
-        server.manager.attach(&server);
+        server.manager.attach(&server)?;
         server.manager.clone().adopt();
         let engine = Engine::new(self.config, Acceptor(server.clone()));
         Ok(SocketIo { engine, server })

@@ -40,7 +40,8 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
         on_outage: OnOutage,
     ) -> BoxFuture<'a, Result<Published, BusError>>;
 
-    /// Passes messages to `listener` from now on, until it is dropped. A bus that cannot be reached keeps trying.
+    /// Passes messages to `listener` from now on, until it is dropped; there may be several. A bus that cannot be reached
+    /// keeps trying.
     fn listen(&self, listener: Weak<dyn Listener>);
 
     /// How the bus fares.
@@ -75,7 +76,7 @@ pub enum Published {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BusStats {
-    /// Whether messages are being heard.
+    /// Whether messages are being heard: the bus has shown it by one of its own.
     pub listening: bool,
     /// How often they were not any more.
     pub outages: u64,
@@ -200,6 +201,14 @@ pub enum BusError {
     #[cfg(feature = "redis")]
     #[error("redis did not take the message")]
     Redis(#[from] ::redis::RedisError),
+    /// The message is larger than what workers read: it was not sent.
+    #[error("message of {bytes} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// Its size, names of rooms and all.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The bus cannot be reached, and as many messages as allowed wait for it.
     #[error("redis is away and the spool of {limit} bytes is full")]
     SpoolFull {
@@ -235,15 +244,26 @@ fn setting(name: &str) -> Result<Option<String>, BusError> {
     }
     let entries = match dotenvy::dotenv_iter() {
         Err(error) if error.not_found() => return Ok(None),
-        entries => entries.map_err(|error| BusError::DotEnv(error.to_string()))?,
+        entries => entries.map_err(|error| dot_env(&error))?,
     };
     for entry in entries {
-        let (key, value) = entry.map_err(|error| BusError::DotEnv(error.to_string()))?;
+        let (key, value) = entry.map_err(|error| dot_env(&error))?;
         if key == name {
             return Ok(Some(value));
         }
     }
     Ok(None)
+}
+
+/// Without what stands in the line: it may hold a password.
+fn dot_env(error: &dotenvy::Error) -> BusError {
+    BusError::DotEnv(match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let key = line.split_once('=').map_or("?", |(key, _)| key.trim());
+            format!("the line of {key} is malformed; put quotes around a value with spaces")
+        }
+        error => error.to_string(),
+    })
 }
 
 /// Looks up a variable.

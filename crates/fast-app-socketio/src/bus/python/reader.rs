@@ -48,6 +48,8 @@ pub(crate) enum DecodeError {
     TooLarge(usize),
     #[error("its data is nested too deep")]
     Depth,
+    #[error("to do what it asks for has panicked, which is a bug here")]
+    Panic,
 }
 
 /// Names, one or several.

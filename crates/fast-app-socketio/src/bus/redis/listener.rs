@@ -5,9 +5,12 @@
 //!              │ every 5 s: publish a beat, which must come back; after 15 s without one, or when
 //!              └ the connection ends: 100 ms … 1 s ──► connect, SUBSCRIBE
 //! ```
+//!
+//! It counts as listening when its first beat has come back: a connection that hears nothing is none.
 
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -15,19 +18,19 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use redis::{Msg, RedisError};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::{Options, Stats, publisher::Publisher, python, retry::Retry, target::Target};
-use crate::bus::{HostId, Listener};
+use super::{
+    Options, Stats, publisher::Publisher, python, retry::Retry, stats::Hearing, target::Target,
+};
+use crate::bus::{HostId, Listener, python::DecodeError};
 
 /// Beats that may be missed.
 const MISSED_BEATS: u32 = 3;
+/// Time between beats until the first has come back.
+const FIRST_BEATS: Duration = Duration::from_millis(100);
 /// A connection that held for so long is replaced without a delay.
 const HEALTHY: Duration = Duration::from_secs(1);
 /// Bytes that may wait for the worker. Redis itself gives up a subscriber that is 32 MB behind.
@@ -64,10 +67,13 @@ pub(super) async fn listen_forever(ear: Ear, listener: Weak<dyn Listener>) {
     let queue = Queue { queue, backlog };
     let mut retry = Retry::new();
     let mut deaf_since = None;
+    let mut hearing = Hearing::new(ear.stats.clone());
     while listener.strong_count() > 0 {
         let started = Instant::now();
-        let ended = ear.listen_once(&queue, deaf_since).await;
-        let heard = ear.stats.stopped_listening();
+        let wanted = || listener.strong_count() > 0;
+        let listening = ear.listen_once(&queue, &mut hearing, deaf_since, wanted);
+        let Some(ended) = listening.await else { return };
+        let heard = hearing.end();
         report(&ear, &ended, heard || deaf_since.is_none());
         if heard {
             deaf_since = None;
@@ -93,44 +99,62 @@ fn report(ear: &Ear, ended: &Ended, first: bool) {
 }
 
 impl Ear {
-    /// Listens on one connection until it ends.
-    async fn listen_once(&self, queue: &Queue, deaf_since: Option<Instant>) -> Ended {
-        let channel = &self.options.channel;
-        let pubsub = match self.target.subscribe(channel).await {
-            Ok(pubsub) => pubsub,
-            Err(error) => return Ended::Redis(error),
+    /// Listens on one connection until it ends; `None` when nobody wants to hear any more.
+    async fn listen_once(
+        &self,
+        queue: &Queue,
+        hearing: &mut Hearing,
+        deaf_since: Option<Instant>,
+        wanted: impl Fn() -> bool,
+    ) -> Option<Ended> {
+        let mut messages = match self.target.subscribe(&self.options.channel).await {
+            Ok(pubsub) => pubsub.into_on_message(),
+            Err(error) => return Some(Ended::Redis(error)),
         };
-        self.stats.started_listening();
-        let address = self.target.address();
+        self.stats.connected();
+        let beat = python::encode_beat(&HostId::random());
+        let (every, patience) = (self.options.beat, self.options.beat * MISSED_BEATS);
+        let mut beat_at = Instant::now();
+        let mut silent_at = beat_at + patience;
+        loop {
+            tokio::select! {
+                message = messages.next() => match message {
+                    None => return Some(Ended::Closed),
+                    Some(message) if message.get_payload_bytes() == beat.as_bytes() => {
+                        silent_at = Instant::now() + patience;
+                        if !hearing.hears() {
+                            hearing.begin();
+                            beat_at = Instant::now() + every;
+                            self.announce(deaf_since);
+                        }
+                    }
+                    Some(message) => if let Err(overrun) = queue.push(message) {
+                        return Some(overrun);
+                    },
+                },
+                () = tokio::time::sleep_until(beat_at) => {
+                    if !wanted() {
+                        return None;
+                    }
+                    self.publisher.publish_soon(beat.clone());
+                    let wait = if hearing.hears() { every } else { every.min(FIRST_BEATS) };
+                    beat_at = Instant::now() + wait;
+                }
+                () = tokio::time::sleep_until(silent_at) => return Some(Ended::Silent),
+            }
+        }
+    }
+
+    fn announce(&self, deaf_since: Option<Instant>) {
+        let (address, channel) = (self.target.address(), &self.options.channel);
         match deaf_since.map(|since| since.elapsed().as_millis()) {
             None => tracing::info!(address, channel, "listening to redis"),
             Some(deaf_ms) => tracing::warn!(
                 address,
                 channel,
                 deaf_ms,
-                "listening to redis again; what was published meanwhile is lost to the clients of this process"
+                "listening to redis; what was published meanwhile is lost to the clients of this process"
             ),
-        }
-        let beat = python::encode_beat(&HostId::random());
-        let mut beats = tokio::time::interval(self.options.beat);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let patience = self.options.beat * MISSED_BEATS;
-        let mut silent_at = Instant::now() + patience;
-        let mut messages = pubsub.into_on_message();
-        loop {
-            tokio::select! {
-                message = messages.next() => match message {
-                    None => return Ended::Closed,
-                    Some(message) if message.get_payload_bytes() == beat.as_bytes() => {
-                        silent_at = Instant::now() + patience;
-                    }
-                    Some(message) => if let Err(overrun) = queue.push(message) {
-                        return overrun;
-                    },
-                },
-                _ = beats.tick() => self.publisher.publish_soon(beat.clone()),
-                () = tokio::time::sleep_until(silent_at) => return Ended::Silent,
-            }
         }
     }
 }
@@ -172,9 +196,15 @@ async fn work(
             return;
         };
         let bytes = message.get_payload_bytes();
-        match python::decode(bytes, options.profile, options.max_message) {
-            Ok(envelope) => listener.receive(envelope).await,
-            Err(error) => stats.dropped(&error),
+        let handled = async {
+            let envelope = python::decode(bytes, options.profile, options.max_message)?;
+            listener.receive(envelope).await;
+            Ok(())
+        };
+        // A worker without this task would be deaf without a sign of it.
+        let handled = AssertUnwindSafe(handled).catch_unwind().await;
+        if let Err(error) = handled.unwrap_or(Err(DecodeError::Panic)) {
+            stats.dropped(&error);
         }
         backlog.fetch_sub(bytes.len(), Ordering::AcqRel);
     }

@@ -1,6 +1,7 @@
 //! Redis pub/sub.
 //!
-//! Two tasks: [`publisher`] sends, [`listener`] hears; each has a connection of its own, which it replaces when it is lost.
+//! [`publisher`] sends, [`listener`] hears, one for each manager on the bus: tasks with a connection each, which they replace
+//! when it is lost.
 
 mod listener;
 mod publisher;
@@ -30,7 +31,7 @@ pub struct RedisBus {
     options: Options,
     stats: Arc<Stats>,
     publisher: Arc<Publisher>,
-    listener: Mutex<Option<AbortHandle>>,
+    listeners: Mutex<Vec<AbortHandle>>,
 }
 
 /// Settings of a [`RedisBus`].
@@ -119,8 +120,8 @@ impl RedisBusBuilder {
         self
     }
 
-    /// The largest message that is read, in bytes; a larger one is dropped. Default 8 MiB. Redis itself gives up a
-    /// subscriber that is 32 MB behind.
+    /// The largest message, in bytes: a larger one is not sent, and dropped when another program has sent it. Default
+    /// 8 MiB. Redis itself gives up a subscriber that is 32 MB behind.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.options.max_message = bytes;
         self
@@ -150,7 +151,7 @@ impl RedisBusBuilder {
             options,
             stats,
             publisher: Arc::new(publisher),
-            listener: Mutex::default(),
+            listeners: Mutex::default(),
         })
     }
 }
@@ -161,8 +162,16 @@ impl Bus for RedisBus {
         envelope: &'a Envelope,
         on_outage: OnOutage,
     ) -> BoxFuture<'a, Result<Published, BusError>> {
-        let text = python::encode(envelope, self.options.profile);
-        Box::pin(self.publisher.publish(text, on_outage))
+        let (text, limit) = (
+            python::encode(envelope, self.options.profile),
+            self.options.max_message,
+        );
+        Box::pin(async move {
+            match text.len() {
+                bytes if bytes > limit => Err(BusError::TooLarge { bytes, limit }),
+                _ => self.publisher.publish(text, on_outage).await,
+            }
+        })
     }
 
     fn listen(&self, listener: Weak<dyn Listener>) {
@@ -173,9 +182,9 @@ impl Bus for RedisBus {
             publisher: self.publisher.clone(),
         };
         let task = tokio::spawn(listener::listen_forever(ear, listener));
-        if let Some(earlier) = self.listener.lock().replace(task.abort_handle()) {
-            earlier.abort();
-        }
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|task| !task.is_finished());
+        listeners.push(task.abort_handle());
     }
 
     fn stats(&self) -> BusStats {
@@ -185,9 +194,7 @@ impl Bus for RedisBus {
 
 impl Drop for RedisBus {
     fn drop(&mut self) {
-        if let Some(listener) = self.listener.lock().take() {
-            listener.abort();
-        }
+        self.listeners.lock().iter().for_each(AbortHandle::abort);
     }
 }
 

@@ -30,8 +30,6 @@ use crate::bus::{BusError, OnOutage, Published};
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was not used for so long is asked whether it is still there, before a message is lost on it.
 const IDLE: Duration = Duration::from_secs(1);
-/// After a failure, callers get the same error for so long, unless the listener has found Redis meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How long those who listened may take to come back.
 const GRACE: Duration = Duration::from_millis(1_500);
 /// How often to look whether they have.
@@ -127,8 +125,7 @@ struct Task {
 /// Why there is no connection.
 struct Failure {
     error: RedisError,
-    at: Instant,
-    /// When to try again for what was spooled, if nobody publishes before.
+    /// When to try again; until then callers get the same error, unless a listener has found Redis meanwhile.
     retry_at: Instant,
     /// How often the listener had connected by then.
     connects: u64,
@@ -216,7 +213,7 @@ impl Task {
 
     async fn connect(&mut self) -> RedisResult<()> {
         if let Some(failure) = &self.failure
-            && failure.at.elapsed() < PAUSE
+            && Instant::now() < failure.retry_at
             && failure.connects == self.shared.stats.connects()
         {
             return Err(failure.error.clone());
@@ -322,11 +319,9 @@ impl Task {
             let address = self.shared.target.address();
             tracing::error!(%error, address, "redis takes no messages; trying again");
         }
-        let now = Instant::now();
         self.failure = Some(Failure {
             error: error.clone(),
-            at: now,
-            retry_at: now + self.retry.next_delay(),
+            retry_at: Instant::now() + self.retry.next_delay(),
             connects: self.shared.stats.connects(),
             back_since: None,
         });

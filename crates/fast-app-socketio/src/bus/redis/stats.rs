@@ -1,13 +1,20 @@
 //! What is counted.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
 
 use super::python::DecodeError;
 use crate::bus::BusStats;
 
 #[derive(Default)]
 pub(super) struct Stats {
-    listening: AtomicBool,
+    ears: AtomicUsize,
+    hearing: AtomicUsize,
     connects: AtomicU64,
     outages: AtomicU64,
     failed: AtomicU64,
@@ -16,23 +23,14 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    pub(super) fn started_listening(&self) {
+    /// A listener has subscribed.
+    pub(super) fn connected(&self) {
         self.connects.fetch_add(1, Ordering::Release);
-        self.listening.store(true, Ordering::Release);
     }
 
-    /// How often it has started to listen.
+    /// How often one has.
     pub(super) fn connects(&self) -> u64 {
         self.connects.load(Ordering::Acquire)
-    }
-
-    /// Whether it was listening.
-    pub(super) fn stopped_listening(&self) -> bool {
-        let was_listening = self.listening.swap(false, Ordering::AcqRel);
-        if was_listening {
-            self.outages.fetch_add(1, Ordering::Relaxed);
-        }
-        was_listening
     }
 
     pub(super) fn failed(&self, messages: u64) {
@@ -48,17 +46,60 @@ impl Stats {
                 tracing::warn!("{error}; this is not said again");
             }
         } else if dropped.is_power_of_two() {
-            tracing::warn!(%error, dropped, "a message on the channel was dropped");
+            let cause = error.source().map(tracing::field::display);
+            tracing::warn!(%error, cause, dropped, "a message on the channel was dropped");
         }
     }
 
     pub(super) fn read(&self) -> BusStats {
+        let ears = self.ears.load(Ordering::Acquire);
         BusStats {
-            listening: self.listening.load(Ordering::Acquire),
+            listening: ears > 0 && self.hearing.load(Ordering::Acquire) == ears,
             outages: self.outages.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             pickled: self.pickled.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Whether one of those who listen hears something; it counts for as long as it lives.
+pub(super) struct Hearing {
+    stats: Arc<Stats>,
+    hears: bool,
+}
+
+impl Hearing {
+    pub(super) fn new(stats: Arc<Stats>) -> Self {
+        stats.ears.fetch_add(1, Ordering::AcqRel);
+        let hears = false;
+        Self { stats, hears }
+    }
+
+    pub(super) fn hears(&self) -> bool {
+        self.hears
+    }
+
+    pub(super) fn begin(&mut self) {
+        if !std::mem::replace(&mut self.hears, true) {
+            self.stats.hearing.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether it had begun.
+    pub(super) fn end(&mut self) -> bool {
+        let heard = std::mem::take(&mut self.hears);
+        if heard {
+            self.stats.hearing.fetch_sub(1, Ordering::AcqRel);
+            self.stats.outages.fetch_add(1, Ordering::Relaxed);
+        }
+        heard
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.end();
+        self.stats.ears.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -2,7 +2,7 @@ use fast_app_socketio::{EmitError, Manager, Payload, bus::Profile};
 use testkit::{RawSocket, RedisServer, Sentinel};
 
 use super::{Emit, worker};
-use crate::diary;
+use crate::{bus, diary, news};
 
 #[tokio::test]
 async fn redis_is_reached_by_every_url() {
@@ -38,4 +38,19 @@ async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
     };
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("certificate"), "{cause}");
+}
+
+#[tokio::test]
+async fn servers_of_one_memory_url_hear_each_other() {
+    let (pen, _diary) = diary();
+    let (a, a_addr) = bus::worker(Manager::from_url("memory://one").unwrap(), &pen).await;
+    let (_b, b_addr) = bus::worker(Manager::from_url("memory://one").unwrap(), &pen).await;
+    let (_c, c_addr) = bus::worker(Manager::from_url("memory://two").unwrap(), &pen).await;
+    let mut heard = RawSocket::socketio(b_addr, "").await;
+    let mut own = RawSocket::socketio(a_addr, "").await;
+    let mut apart = RawSocket::socketio(c_addr, "").await;
+    assert_eq!(a.emit(news()).await.unwrap().workers, Some(2));
+    heard.expect_text(r#"42["news"]"#).await;
+    own.expect_text(r#"42["news"]"#).await;
+    crate::expect_silence(&mut apart).await;
 }

@@ -1,0 +1,146 @@
+//! When a worker counts as listening, and that nothing makes it deaf without a sign of it.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use fast_app_socketio::{
+    Manager, Namespace, SocketIo, SocketIoError,
+    bus::{Bus, Envelope, Listener, RedisBus},
+};
+use testkit::{RawSocket, RedisServer, TIMEOUT};
+use tokio::time::{Instant, timeout};
+
+use super::{redis_bus, until_listening, worker};
+use crate::{diary, news};
+
+#[tokio::test]
+async fn all_managers_of_a_bus_hear() {
+    let redis = RedisServer::spawn().await;
+    let bus = redis_bus(&redis);
+    let (pen, _diary) = diary();
+    let (one, one_addr) = worker(Manager::new(bus.clone()), &pen).await;
+    let (_two, two_addr) = worker(Manager::new(bus), &pen).await;
+    let mut clients = [
+        RawSocket::socketio(one_addr, "").await,
+        RawSocket::socketio(two_addr, "").await,
+    ];
+    let outsider = Manager::from_url(&redis.url()).unwrap();
+    for emitter in [&outsider, one.manager()] {
+        let delivery = emitter.emit(news()).await.unwrap();
+        assert_eq!(delivery.workers, Some(2));
+        for client in &mut clients {
+            client.expect_text(r#"42["news"]"#).await;
+            crate::expect_silence(client).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_manager_has_one_server() {
+    let manager = Manager::from_url("memory://").unwrap();
+    let build = || {
+        let builder = SocketIo::builder().namespace(Namespace::new("/"));
+        builder.manager(manager.clone()).build()
+    };
+    let _first = build().unwrap();
+    assert!(matches!(build(), Err(SocketIoError::ManagerTaken)));
+}
+
+/// Panics at the first message and counts the others.
+#[derive(Default)]
+struct Clumsy(AtomicUsize);
+
+impl Listener for Clumsy {
+    fn receive(&self, _: Envelope) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            assert_ne!(self.0.fetch_add(1, Ordering::Relaxed), 0, "the first one");
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_panic_makes_nobody_deaf() {
+    let redis = RedisServer::spawn().await;
+    let bus = RedisBus::new(&redis.url()).unwrap();
+    let clumsy = Arc::new(Clumsy::default());
+    let listener: Weak<Clumsy> = Arc::downgrade(&clumsy);
+    bus.listen(listener);
+    redis.until_subscribers("socketio", 1).await;
+    let outsider = Manager::from_url(&redis.url()).unwrap();
+    for _ in 0..3 {
+        outsider.emit(news()).await.unwrap();
+    }
+    let all = async {
+        while clumsy.0.load(Ordering::Relaxed) < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TIMEOUT, all).await.unwrap();
+    assert_eq!(bus.stats().dropped, 1);
+}
+
+/// How many connections this Redis has accepted.
+async fn connections(redis: &RedisServer) -> u64 {
+    let info = redis.cli(&["INFO", "stats"]).await;
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("total_connections_received:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_comes_is_no_listening() {
+    let redis = RedisServer::spawn().await;
+    // It may subscribe, but its beats go nowhere.
+    let rules = "on >word resetchannels &socketio +subscribe +client";
+    let rules: Vec<&str> = rules.split(' ').collect();
+    redis
+        .cli(&[&["ACL", "SETUSER", "mute"][..], &rules].concat())
+        .await;
+    let url = redis.url().replace("redis://", "redis://mute:word@");
+    let beat = std::time::Duration::from_millis(20);
+    let bus = RedisBus::builder(url).beat(beat).build().unwrap();
+    let manager = Manager::new(Arc::new(bus));
+    let builder = SocketIo::builder().manager(manager.clone());
+    let _server = builder.namespace(Namespace::new("/")).build().unwrap();
+    redis.until_subscribers("socketio", 1).await;
+    // Each of the calls is a connection, and so is each attempt to listen.
+    let (before, deadline) = (connections(&redis).await, Instant::now() + TIMEOUT);
+    for calls in 1.. {
+        assert!(!manager.is_listening());
+        if connections(&redis).await >= before + calls + 5 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it does not connect again");
+    }
+    redis.cli(&["ACL", "SETUSER", "mute", "+publish"]).await;
+    until_listening(&manager).await;
+}
+
+#[tokio::test]
+async fn the_rights_that_the_docs_give_are_enough() {
+    let docs = include_str!("../../../../../docs/fleet.md");
+    let rule = docs.lines().find(|line| line.contains("ACL SETUSER"));
+    let rule: Vec<&str> = rule.unwrap().split_whitespace().collect();
+    let redis = RedisServer::spawn().await;
+    assert_eq!(redis.cli(&rule).await, "OK");
+    let url = redis
+        .url()
+        .replace("redis://", "redis://socketio:password@");
+    let url = url.replace("/0", "/14");
+    let (pen, _diary) = diary();
+    let (one, _) = worker(Manager::from_url(&url).unwrap(), &pen).await;
+    let (_two, addr) = worker(Manager::from_url(&url).unwrap(), &pen).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    assert_eq!(one.emit(news()).await.unwrap().workers, Some(2));
+    client.expect_text(r#"42["news"]"#).await;
+    // After an outage the audience is asked for.
+    for connections in ["pubsub", "normal"] {
+        redis.cli(&["CLIENT", "KILL", "TYPE", connections]).await;
+    }
+    until_listening(one.manager()).await;
+    let log = redis.cli(&["ACL", "LOG"]).await;
+    assert_eq!(log, "", "something was denied");
+}

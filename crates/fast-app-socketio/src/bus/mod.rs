@@ -255,12 +255,11 @@ fn setting(name: &str) -> Result<Option<String>, BusError> {
     Ok(None)
 }
 
-/// Without what stands in the line: it may hold a password.
+/// Without what stands in the line: it may be a password.
 fn dot_env(error: &dotenvy::Error) -> BusError {
     BusError::DotEnv(match error {
-        dotenvy::Error::LineParse(line, _) => {
-            let key = line.split_once('=').map_or("?", |(key, _)| key.trim());
-            format!("the line of {key} is malformed; put quotes around a value with spaces")
+        dotenvy::Error::LineParse(..) => {
+            "a line of it is malformed; a value with spaces needs quotes".to_owned()
         }
         error => error.to_string(),
     })

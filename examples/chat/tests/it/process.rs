@@ -37,6 +37,26 @@ fn a_wrong_bus_url_ends_the_program_and_is_named() {
 }
 
 #[test]
+fn a_broken_line_of_the_settings_is_an_error_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "REDIS_SOCKETIO_URL=redis://:my secret@localhost\n";
+    std::fs::write(folder.path().join(".env"), line).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_chat"))
+        .env("BIND", "127.0.0.1:0")
+        .env_remove("CARGO_MANIFEST_DIR")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("a line of it is malformed; a value with spaces needs quotes"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("secret"), "{stderr}");
+}
+
+#[test]
 fn an_address_that_cannot_be_bound_is_named() {
     let output = start(&[("REDIS_SOCKETIO_URL", "memory://"), ("BIND", "nowhere:x")]);
     let stderr = String::from_utf8(output.stderr).unwrap();

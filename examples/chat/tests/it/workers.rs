@@ -29,6 +29,19 @@ async fn listeners(redis: &RedisServer, count: usize) {
     }
 }
 
+/// Waits until something is so.
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < TIMEOUT, "waited in vain until {what}");
+    }
+}
+
+async fn health(server: &Server) -> (u16, String) {
+    let health = testkit::http::get(server.addr(), "/health").await;
+    (health.status, health.text())
+}
+
 async fn member(server: &Server, client: StockClient, token: &str) -> StockClient {
     let options = ConnectOptions {
         auth: json!({ "token": token }),
@@ -102,6 +115,7 @@ async fn without_redis_local_clients_are_served_and_the_error_is_said() {
         testkit::http::post(server.addr(), "/chats/1/messages", r#"{"text":"local"}"#).await;
     assert_eq!(response.status, 503);
     assert_eq!(text_of(&client.expect("update_chat").await[0]), "local");
+    assert_eq!(health(&server).await, (503, r#"{"ok":false}"#.to_owned()));
     assert!(
         server.stderr().contains("redis cannot be heard"),
         "{}",
@@ -109,11 +123,97 @@ async fn without_redis_local_clients_are_served_and_the_error_is_said() {
     );
 
     redis.start().await;
-    listeners(&redis, 1).await;
+    until("it listens", async || health(&server).await.0 == 200).await;
     PythonManager::start(&redis.url())
         .emit("back", json!(1), To::room("chat|1"))
         .await;
     assert_eq!(client.expect("back").await, [json!(1)]);
     say(&server, "1", "again").await;
     assert_eq!(text_of(&client.expect("update_chat").await[0]), "again");
+}
+
+#[tokio::test]
+async fn the_log_says_what_is_heard_and_what_is_not_and_no_password() {
+    let mut redis = RedisServer::spawn_with_password("secret").await;
+    let server = Server::spawn(
+        env!("CARGO_BIN_EXE_chat"),
+        &[
+            ("BIND", "127.0.0.1:0"),
+            ("REDIS_SOCKETIO_URL", &redis.url()),
+            ("REDIS_SOCKETIO_CHANNEL", "shop"),
+            ("RUST_LOG", "trace"),
+        ],
+    )
+    .await;
+    let says = async |text: &str| {
+        let start = Instant::now();
+        while !server.stderr().contains(text) {
+            assert!(
+                start.elapsed() < TIMEOUT,
+                "no {text} in {}",
+                server.stderr()
+            );
+            tokio::task::yield_now().await;
+        }
+    };
+    let started = format!(
+        r#"listening to redis address="127.0.0.1:{}" channel="shop""#,
+        redis.port()
+    );
+    says(&started).await;
+
+    // As python-socketio before 5.14 writes it.
+    let pickle = r#"return redis.call("PUBLISH", "shop", "\128\4\149\24}.")"#;
+    for _ in 0..3 {
+        assert_eq!(redis.cli(&["EVAL", pickle, "0"]).await, "1");
+    }
+    let nan = r#"{"method": "emit", "event": "e", "data": [NaN], "namespace": "/", "room": null}"#;
+    redis.cli(&["PUBLISH", "shop", nan]).await;
+    says("there is NaN or Infinity in it").await;
+    says("dropped=4").await;
+    let log = server.stderr();
+    let pickles = log.lines().filter(|line| line.contains("pickle"));
+    let pickles: Vec<&str> = pickles.collect();
+    assert!(
+        pickles.len() == 1 && pickles[0].contains("upgrade the python-socketio that sends it"),
+        "{pickles:?}"
+    );
+
+    redis.set_password("other secret").await;
+    for connections in ["pubsub", "normal"] {
+        redis.cli(&["CLIENT", "KILL", "TYPE", connections]).await;
+    }
+    says("redis cannot be heard").await;
+    let message = r#"{"text":"x"}"#;
+    testkit::http::post(server.addr(), "/chats/1/messages", message).await;
+    redis.set_password("secret").await;
+    says("what was published meanwhile is lost").await;
+    let log = server.stderr();
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
+async fn redis_is_reached_with_tls() {
+    let redis = RedisServer::spawn_with_tls().await;
+    let authority = redis.ca_certificate();
+    for scheme in ["rediss", "valkeys"] {
+        let url = redis.tls_url().replace("rediss", scheme);
+        let server = Server::spawn(
+            env!("CARGO_BIN_EXE_chat"),
+            &[
+                ("BIND", "127.0.0.1:0"),
+                ("REDIS_SOCKETIO_URL", &url),
+                ("SSL_CERT_FILE", authority.to_str().unwrap()),
+            ],
+        )
+        .await;
+        until(&url, async || health(&server).await.0 == 200).await;
+        let client = member(&server, StockClient::node(), "alice").await;
+        PythonManager::start(&redis.url())
+            .emit("safe", json!(1), To::room("chat|1"))
+            .await;
+        assert_eq!(client.expect("safe").await, [json!(1)]);
+        say(&server, "1", "back").await;
+        assert!(server.terminate().await.success());
+    }
 }

@@ -98,3 +98,24 @@ impl From<EmitError> for BroadcastError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_workers_of_all_namespaces_count() {
+        let workers = |heard: &[Option<usize>]| {
+            let mut receipt = Receipt::default();
+            for workers in heard {
+                let mut delivery = Delivery::default();
+                delivery.workers = *workers;
+                receipt.add(delivery);
+            }
+            receipt.workers
+        };
+        assert_eq!(workers(&[]), None);
+        assert_eq!(workers(&[Some(2), Some(1), Some(3)]), Some(1));
+        assert_eq!(workers(&[Some(2), None]), Some(2));
+    }
+}

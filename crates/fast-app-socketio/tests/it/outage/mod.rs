@@ -8,8 +8,8 @@ mod stream;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use fast_app_socketio::{
-    Manager, Namespace, SocketIo,
-    bus::{OnOutage, RedisBus},
+    Emit, EmitError, Manager, Namespace, Payload, SocketIo,
+    bus::{BusError, OnOutage, RedisBus},
 };
 use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT, Tally};
 use tokio::time::{Instant, timeout};
@@ -200,6 +200,42 @@ async fn what_is_spooled_is_heard_when_redis_is_back() {
     redis.start().await;
     let loss = outage.expect_recovery(cured, &redis).await;
     assert_eq!((loss.missed, loss.told), (0, 0));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_the_spool_is_told() {
+    let mut redis = RedisServer::spawn().await;
+    let (server, addr) = worker(&Setup::of(&redis)).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    let bus = RedisBus::builder(redis.url()).max_spool(1_000);
+    let emitter = Manager::new(Arc::new(bus.build().unwrap()));
+    let emit = async |number: u32| {
+        let emit = Emit::new("n", Payload::new(&number).unwrap());
+        emitter.emit(emit.on_outage(OnOutage::Spool)).await
+    };
+    emit(0).await.unwrap();
+    client.expect_text(r#"42["n",0]"#).await;
+    redis.stop().await;
+    let mut fits = 0;
+    let full = loop {
+        match emit(fits + 1).await {
+            Ok(delivery) => assert!(delivery.spooled),
+            Err(error) => break error,
+        }
+        fits += 1;
+    };
+    assert!(
+        matches!(full, EmitError::Bus(BusError::SpoolFull { limit: 1_000 })),
+        "{full}"
+    );
+    assert!(emit(fits + 2).await.is_err());
+    assert_eq!((fits, emitter.stats().failed), (6, 2));
+    redis.start().await;
+    for number in 1..=fits {
+        client.expect_text(&format!(r#"42["n",{number}]"#)).await;
+    }
+    crate::expect_silence(&mut client).await;
+    drop(server);
 }
 
 #[tokio::test]

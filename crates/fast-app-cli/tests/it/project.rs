@@ -9,7 +9,7 @@ use std::{
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use testkit::{ConnectOptions, RedisServer, Server, StockClient};
+use testkit::{ConnectOptions, RedisServer, Server, StockClient, TIMEOUT, http};
 
 use super::{fast_app, live::Listener, run};
 
@@ -117,7 +117,7 @@ async fn join(client: &StockClient) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stock_client_gets_an_event_of_a_new_project() {
-    let (demo, redis) = (Demo::make(), RedisServer::spawn().await);
+    let (demo, mut redis) = (Demo::make(), RedisServer::spawn().await);
     demo.fast_app(&["publish", "socketio"]);
     demo.fast_app(&["make", "room", "ChatRoom", "--test"]);
     demo.fast_app(&["make", "broadcast_event", "UpdateChat"]);
@@ -150,6 +150,15 @@ async fn a_stock_client_gets_an_event_of_a_new_project() {
     assert_eq!(join(&client).await, true);
     gets_what_is_broadcast(&demo, &redis, &server, &client, &alice).await;
     nothing_is_left_to_mend(&demo, &redis);
+    healthy(&server, 200).await;
+    redis.stop().await;
+    healthy(&server, 503).await;
+}
+
+/// Waits for this status of `/health`.
+async fn healthy(server: &Server, status: u16) {
+    let wait = async { while http::get(server.addr(), "/health").await.status != status {} };
+    tokio::time::timeout(TIMEOUT, wait).await.unwrap();
 }
 
 async fn tokens_are_asked_for(demo: &Demo, server: &Server) {

@@ -12,6 +12,7 @@ pub async fn create_app() -> Result<(Router, SocketIo), Box<dyn Error>> {
     let socketio = SocketIo::builder().build()?;
     let app = Router::new()
         .route("/health", get(health_controller::health))
+        .with_state(socketio.clone())
         .layer(socketio.layer());
     Ok((app, socketio))
 }

@@ -280,6 +280,27 @@ async fn a_process_without_a_server_reaches_clients_through_redis() {
     member.expect_text(r#"42["news",{"text":"x"}]"#).await;
 }
 
+/// How many messages were published on this Redis.
+async fn published(redis: &RedisServer) -> u64 {
+    let stats = redis.cli(&["INFO", "commandstats"]).await;
+    let calls = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_publish:calls="));
+    let calls = calls.and_then(|calls| calls.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[tokio::test]
+async fn the_rooms_of_a_namespace_are_one_message() {
+    let redis = RedisServer::spawn().await;
+    let job = Manager::from_url(&redis.url()).unwrap();
+    let rooms = || Channels::from([chat("1"), chat("2"), chat("1")]).and(StaffRoom);
+    let receipt = job.broadcast(news(rooms)).await.unwrap();
+    assert_eq!(receipt.rooms, ["chat|1", "chat|2", "staff"]);
+    assert_eq!(receipt.workers, Some(0));
+    assert_eq!(published(&redis).await, 2);
+}
+
 #[tokio::test]
 async fn whoever_is_in_an_excepted_room_gets_nothing() {
     let (socketio, addr) = server().await;

@@ -87,14 +87,15 @@ pub(super) async fn listen_forever(ear: Ear, listener: Weak<dyn Listener>) {
 }
 
 fn report(ear: &Ear, ended: &Ended, first: bool) {
-    let address = ear.target.address();
+    let (address, channel) = (ear.target.address(), &ear.options.channel);
     match first {
         true => tracing::error!(
             address,
+            channel,
             error = %ended,
             "redis cannot be heard: clients of this process are served, what other workers send is lost; trying again"
         ),
-        false => tracing::debug!(address, error = %ended, "redis still cannot be heard"),
+        false => tracing::debug!(address, channel, error = %ended, "redis still cannot be heard"),
     }
 }
 

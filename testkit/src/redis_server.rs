@@ -87,6 +87,10 @@ impl RedisServer {
         self.folder.path().join("ca.crt")
     }
 
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port

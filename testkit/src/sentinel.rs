@@ -14,20 +14,24 @@ use crate::{RedisServer, TIMEOUT, free_port};
 #[derive(Debug)]
 pub struct Sentinel {
     port: u16,
+    password: Option<String>,
     output: Output,
     _child: Child,
     _folder: TempDir,
 }
 
 impl Sentinel {
-    /// Starts a sentinel and waits until it names the server, which must have no password.
+    /// Starts a sentinel and waits until it names the server.
     pub async fn spawn(redis: &RedisServer) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
-        let config = format!(
+        let mut config = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {} 1\n",
             redis.port()
         );
+        if let Some(password) = redis.password() {
+            config += &format!("sentinel auth-pass {SERVICE} {password}\n");
+        }
         // It keeps what it knows in the file that it was started with.
         std::fs::write(folder.path().join("sentinel.conf"), config)
             .expect("a temporary folder can be written to");
@@ -42,6 +46,7 @@ impl Sentinel {
         let output = Output::collect(child.stdout.take().expect("stdout is piped"));
         let sentinel = Self {
             port,
+            password: redis.password().map(str::to_owned),
             output,
             _child: child,
             _folder: folder,
@@ -50,9 +55,14 @@ impl Sentinel {
         sentinel
     }
 
-    /// The URL by which the server is found, database 0.
+    /// The URL by which the server is found, with the server's password if there is one, database 0.
     pub fn url(&self) -> String {
-        format!("redis+sentinel://127.0.0.1:{}/0/{SERVICE}", self.port)
+        let password = self.password.iter().map(|password| format!(":{password}@"));
+        let password: String = password.collect();
+        format!(
+            "redis+sentinel://{password}127.0.0.1:{}/0/{SERVICE}",
+            self.port
+        )
     }
 
     async fn until_it_names(&self, port: u16) {

@@ -37,6 +37,18 @@ fn a_wrong_bus_url_ends_the_program_and_is_named() {
 }
 
 #[test]
+fn an_unknown_profile_ends_the_program_and_is_named() {
+    let output = start(&[
+        ("REDIS_SOCKETIO_URL", "redis://localhost"),
+        ("REDIS_SOCKETIO_PROFILE", "5.13"),
+    ]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let error = r#"REDIS_SOCKETIO_PROFILE is "5.13"; use 5.15 or 5.14"#;
+    assert!(stderr.contains(error), "{stderr}");
+}
+
+#[test]
 fn a_broken_line_of_the_settings_is_an_error_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let line = "REDIS_SOCKETIO_URL=redis://:my secret@localhost\n";

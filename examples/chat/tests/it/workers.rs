@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{ConnectOptions, PythonManager, RedisServer, Server, StockClient, TIMEOUT, To};
 
 use super::{say, text_of, worker};
@@ -215,5 +215,27 @@ async fn redis_is_reached_with_tls() {
         assert_eq!(client.expect("safe").await, [json!(1)]);
         say(&server, "1", "back").await;
         assert!(server.terminate().await.success());
+    }
+}
+
+#[tokio::test]
+async fn a_worker_speaks_as_its_fleet_is_said_to() {
+    let redis = RedisServer::spawn().await;
+    for (profile, heard) in [("5.15", json!([1, 2])), ("5.14", json!([[1, 2]]))] {
+        let server = Server::spawn(
+            env!("CARGO_BIN_EXE_chat"),
+            &[
+                ("BIND", "127.0.0.1:0"),
+                ("REDIS_SOCKETIO_URL", &redis.url()),
+                ("REDIS_SOCKETIO_PROFILE", profile),
+            ],
+        )
+        .await;
+        until(profile, async || health(&server).await.0 == 200).await;
+        let client = member(&server, StockClient::node(), "alice").await;
+        let emit =
+            r#"{"method": "emit", "event": "e", "data": [1, 2], "namespace": "/", "room": null}"#;
+        redis.cli(&["PUBLISH", "socketio", emit]).await;
+        assert_eq!(Value::Array(client.expect("e").await), heard, "{profile}");
     }
 }

@@ -1,19 +1,35 @@
 //! When a worker counts as listening, and that nothing makes it deaf without a sign of it.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use fast_app_socketio::{
-    Manager, Namespace, SocketIo, SocketIoError,
+    Emit, Manager, Namespace, Payload, SocketIo, SocketIoError,
     bus::{Bus, Envelope, Listener, RedisBus},
 };
 use testkit::{RawSocket, RedisServer, TIMEOUT};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::{redis_bus, until_listening, worker};
 use crate::{diary, news};
+
+async fn until(condition: impl Fn() -> bool) {
+    let held = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TIMEOUT, held).await.unwrap();
+}
 
 #[tokio::test]
 async fn all_managers_of_a_bus_hear() {
@@ -72,13 +88,44 @@ async fn a_panic_makes_nobody_deaf() {
     for _ in 0..3 {
         outsider.emit(news()).await.unwrap();
     }
-    let all = async {
-        while clumsy.0.load(Ordering::Relaxed) < 3 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(TIMEOUT, all).await.unwrap();
+    until(|| clumsy.0.load(Ordering::Relaxed) == 3).await;
     assert_eq!(bus.stats().dropped, 1);
+}
+
+/// Lets a message pass for each permit.
+struct Slow(Semaphore);
+
+impl Listener for Slow {
+    fn receive(&self, _: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async { self.0.acquire().await.unwrap().forget() })
+    }
+}
+
+#[tokio::test]
+async fn what_a_listener_has_not_taken_is_bounded() {
+    let redis = RedisServer::spawn().await;
+    let bus = RedisBus::new(&redis.url()).unwrap();
+    let slow = Arc::new(Slow(Semaphore::new(0)));
+    let listener: Weak<Slow> = Arc::downgrade(&slow);
+    bus.listen(listener);
+    until(|| bus.stats().listening).await;
+    let outsider = Manager::from_url(&redis.url()).unwrap();
+    let outsider = outsider.max_payload(8 << 20);
+    let seven = Payload::new(&"x".repeat(7 << 20)).unwrap();
+    for _ in 0..10 {
+        let emit = Emit::new("seven", seven.clone());
+        outsider.emit(emit).await.unwrap();
+    }
+    // 64 MiB is the limit; more ends the connection, and the loss shows.
+    until(|| bus.stats().outages == 1).await;
+    slow.0.add_permits(100);
+    until(|| bus.stats().listening && slow.0.available_permits() < 100).await;
+    // Nine wait at most; those that came meanwhile are lost, the next is heard.
+    until(|| slow.0.available_permits() <= 100 - 9).await;
+    let before = slow.0.available_permits();
+    outsider.emit(news()).await.unwrap();
+    until(|| slow.0.available_permits() < before).await;
+    assert_eq!(bus.stats().dropped, 0);
 }
 
 /// How many connections this Redis has accepted.
@@ -100,7 +147,7 @@ async fn a_connection_on_which_nothing_comes_is_no_listening() {
         .cli(&[&["ACL", "SETUSER", "mute"][..], &rules].concat())
         .await;
     let url = redis.url().replace("redis://", "redis://mute:word@");
-    let beat = std::time::Duration::from_millis(20);
+    let beat = Duration::from_millis(20);
     let bus = RedisBus::builder(url).beat(beat).build().unwrap();
     let manager = Manager::new(Arc::new(bus));
     let builder = SocketIo::builder().manager(manager.clone());

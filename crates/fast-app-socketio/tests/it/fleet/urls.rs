@@ -6,11 +6,13 @@ use crate::{bus, diary, news};
 
 #[tokio::test]
 async fn redis_is_reached_by_every_url() {
-    let redis = RedisServer::spawn().await;
+    let redis = RedisServer::spawn_with_password("word").await;
     let sentinel = Sentinel::spawn(&redis).await;
     let (pen, _diary) = diary();
+    let unix = format!("{}?pass=word", redis.unix_url());
     let valkey = redis.url().replace("redis://", "valkey://");
-    for url in [redis.url(), redis.unix_url(), sentinel.url(), valkey] {
+    let valkeys = sentinel.url().replace("redis+", "valkey+");
+    for url in [redis.url(), unix, valkey, sentinel.url(), valkeys] {
         let (_server, addr) = worker(&url, Profile::V5_15, &pen).await;
         let mut client = RawSocket::socketio(addr, "").await;
         let manager = Manager::from_url(&url).unwrap();

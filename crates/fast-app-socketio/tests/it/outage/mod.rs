@@ -12,7 +12,10 @@ use fast_app_socketio::{
     bus::{BusError, OnOutage, RedisBus},
 };
 use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT, Tally};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout},
+};
 
 use crate::{bus::until_listening, start};
 use stream::{Loss, Receipt, Stream, loss};
@@ -236,6 +239,28 @@ async fn what_does_not_fit_into_the_spool_is_told() {
     }
     crate::expect_silence(&mut client).await;
     drop(server);
+}
+
+#[tokio::test]
+async fn a_publisher_tries_more_and_more_rarely() {
+    // Whoever connects is hung up on.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let emitter = Manager::from_url(&url).unwrap();
+    let publishing = tokio::spawn(async move {
+        loop {
+            let emit = Emit::new("n", Payload::empty());
+            assert!(emitter.emit(emit).await.is_err());
+            tokio::task::yield_now().await;
+        }
+    });
+    let started = Instant::now();
+    for _ in 0..6 {
+        listener.accept().await.unwrap();
+    }
+    publishing.abort();
+    // Half of 100, 200, 400, 800 and 1,000 ms at least.
+    assert!(started.elapsed() >= Duration::from_millis(1_250));
 }
 
 #[tokio::test]

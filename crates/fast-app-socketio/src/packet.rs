@@ -594,19 +594,24 @@ mod tests {
                 )
             },
         ];
+        let time = |text: &str| {
+            let text = text.strip_prefix('4').unwrap();
+            let start = std::time::Instant::now();
+            assert!(decode(text).is_ok());
+            start.elapsed()
+        };
         for shape in shapes {
-            let time = |size| {
-                let text = shape(size);
-                let text = text.strip_prefix('4').unwrap();
-                let once = || {
-                    let start = std::time::Instant::now();
-                    assert!(decode(text).is_ok());
-                    start.elapsed()
-                };
-                (0..5).map(|_| once()).min().unwrap()
-            };
-            let (small, large) = (time(100_000), time(1_000_000));
-            assert!(large < small * 30, "{small:?} {large:?} {:.40}", shape(100));
+            let (small, large) = (shape(100_000), shape(1_000_000));
+            let mut shortest = (time(&small), time(&large));
+            // On a busy machine it takes many before one of each was not interrupted.
+            for round in 1.. {
+                if round > 5 && shortest.1 < shortest.0 * 30 {
+                    break;
+                }
+                assert!(round < 100, "{shortest:?} {:.40}", shape(100));
+                shortest.0 = shortest.0.min(time(&small));
+                shortest.1 = shortest.1.min(time(&large));
+            }
         }
     }
 

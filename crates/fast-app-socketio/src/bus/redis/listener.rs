@@ -53,7 +53,7 @@ enum Ended {
 }
 
 /// Listens until the listener is dropped.
-pub(super) async fn listen_forever(ear: Ear, listener: Weak<dyn Listener>) {
+pub(super) async fn listen_forever(ear: Ear, mut hearing: Hearing, listener: Weak<dyn Listener>) {
     let backlog = Backlog::default();
     let (queue, messages) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
@@ -67,7 +67,6 @@ pub(super) async fn listen_forever(ear: Ear, listener: Weak<dyn Listener>) {
     let queue = Queue { queue, backlog };
     let mut retry = Retry::new();
     let mut deaf_since = None;
-    let mut hearing = Hearing::new(ear.stats.clone());
     while listener.strong_count() > 0 {
         let started = Instant::now();
         let wanted = || listener.strong_count() > 0;

@@ -18,7 +18,12 @@ use std::{
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
-use self::{listener::Ear, publisher::Publisher, stats::Stats, target::Target};
+use self::{
+    listener::Ear,
+    publisher::Publisher,
+    stats::{Hearing, Stats},
+    target::Target,
+};
 pub use super::python::Profile;
 use super::{BoxFuture, Bus, BusError, BusStats, Envelope, Listener, OnOutage, Published, python};
 
@@ -181,7 +186,9 @@ impl Bus for RedisBus {
             stats: self.stats.clone(),
             publisher: self.publisher.clone(),
         };
-        let task = tokio::spawn(listener::listen_forever(ear, listener));
+        // From now on, not from when the task has started.
+        let hearing = Hearing::new(self.stats.clone());
+        let task = tokio::spawn(listener::listen_forever(ear, hearing, listener));
         let mut listeners = self.listeners.lock();
         listeners.retain(|task| !task.is_finished());
         listeners.push(task.abort_handle());

@@ -123,7 +123,12 @@ async fn python_moves_and_disconnects_sockets() {
 /// Publishes what `redis-cli` cannot take as an argument.
 async fn publish(redis: &RedisServer, message: &[u8]) {
     let client = redis::Client::open(redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    // The workers are in this thread too, and take their time to read a large message.
+    let patient = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_response_timeout(Some(TIMEOUT));
+    let connection = client.get_multiplexed_async_connection_with_config(&patient);
+    let mut connection = connection.await.unwrap();
     let mut publish = redis::cmd("PUBLISH");
     let published = publish.arg("socketio").arg(message);
     published.exec_async(&mut connection).await.unwrap();

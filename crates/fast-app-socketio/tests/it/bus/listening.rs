@@ -92,6 +92,20 @@ async fn a_panic_makes_nobody_deaf() {
     assert_eq!(bus.stats().dropped, 1);
 }
 
+#[tokio::test]
+async fn a_bus_listens_when_all_of_its_listeners_do() {
+    let redis = RedisServer::spawn().await;
+    let bus = RedisBus::new(&redis.url()).unwrap();
+    let listeners = [Arc::new(Clumsy::default()), Arc::new(Clumsy::default())];
+    for listener in &listeners {
+        let listener: Weak<Clumsy> = Arc::downgrade(listener);
+        bus.listen(listener);
+        assert!(!bus.stats().listening);
+        until(|| bus.stats().listening).await;
+    }
+    assert_eq!(redis.subscribers("socketio").await, 2);
+}
+
 /// Lets a message pass for each permit.
 struct Slow(Semaphore);
 

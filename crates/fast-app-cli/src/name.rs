@@ -105,14 +105,19 @@ impl TypeName {
             Some(format!("`{module}` is a keyword of Rust"))
         } else if TAKEN.contains(&self.as_str()) {
             Some(format!("`{}` is a name that its file uses already", self.0))
-        } else if kind.is_event() && RESERVED_EVENTS.contains(&self.wire(kind).as_str()) {
-            let wire = self.wire(kind);
-            Some(format!(
-                "the event `{wire}` is reserved, no client would get it"
-            ))
         } else {
-            None
+            let event = self.reserved(kind)?;
+            Some(format!(
+                "the event `{event}` is reserved, no client would get it"
+            ))
         }
+    }
+
+    /// The reserved event that it would be, or be taken for: `NewListener` is `newListener` to people.
+    fn reserved(&self, kind: Kind) -> Option<&'static str> {
+        let wire = self.wire(kind);
+        let mut reserved = RESERVED_EVENTS.iter().copied();
+        reserved.find(|event| kind.is_event() && snake(event) == wire)
     }
 }
 
@@ -142,7 +147,8 @@ impl Kind {
     }
 }
 
-fn is_keyword(word: &str) -> bool {
+/// Whether Rust has a use for this word.
+pub(crate) fn is_keyword(word: &str) -> bool {
     // syn knows the keywords of the editions before 2024.
     word == "gen" || word == "Self" || syn::parse_str::<syn::Ident>(word).is_err()
 }
@@ -233,7 +239,7 @@ mod tests {
                 "{taken}"
             );
         }
-        for event in ["Connect", "connect_event", "Disconnecting"] {
+        for event in ["Connect", "connect_event", "Disconnecting", "newListener"] {
             assert!(refused(event, Kind::Event).contains("reserved"), "{event}");
             TypeName::parse(event, Kind::Room).unwrap();
         }

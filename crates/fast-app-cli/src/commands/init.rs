@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     cli::{Init, Source},
     error::Error,
+    name::is_keyword,
     output::Report,
     plan::{Plan, normal, shown},
     project::{
@@ -14,23 +15,27 @@ use crate::{
     templates,
 };
 
-/// Names that Cargo or Rust have a use for.
-const TAKEN: &[&str] = &[
+/// Crates that the project, or Rust itself, knows by these names.
+const CRATES: &[&str] = &[
     "alloc",
     "axum",
     "core",
     "dotenvy",
-    "fast-app",
+    "fast_app",
     "jsonwebtoken",
-    "proc-macro",
+    "proc_macro",
     "serde",
     "serde_json",
     "std",
     "test",
     "tokio",
+    "tower",
     "tracing",
-    "tracing-subscriber",
+    "tracing_subscriber",
 ];
+
+/// Folders of Cargo's own, which lie where the binary does.
+const FOLDERS: &[&str] = &["build", "deps", "examples", "incremental"];
 
 /// A new project.
 pub(super) fn init(args: &Init) -> Result<Report, Error> {
@@ -66,9 +71,11 @@ fn checked(name: &str) -> Result<String, Error> {
         "it does not begin with a letter of ASCII"
     } else if !name.chars().all(is_word) {
         "it has other characters than letters of ASCII, digits, `-` and `_`"
-    } else if TAKEN.contains(&name) {
+    } else if CRATES.contains(&&*name.replace('-', "_")) {
         "a crate of this name is used already"
-    } else if syn::parse_str::<syn::Ident>(&name.replace('-', "_")).is_err() {
+    } else if FOLDERS.contains(&name) {
+        "cargo has a folder of this name where it puts the binary"
+    } else if is_keyword(&name.replace('-', "_")) {
         "it is a keyword of Rust"
     } else {
         return Ok(name.to_owned());

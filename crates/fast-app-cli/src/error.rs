@@ -24,8 +24,11 @@ pub(crate) enum Error {
     },
     #[error("`{name}` cannot be the name of a package: {reason}")]
     PackageName { name: String, reason: &'static str },
-    #[error("there is no package `{name}` to publish")]
-    UnknownPackage { name: String },
+    #[error(
+        "there is no package `{name}` to publish; there is:{}",
+        listed(packages)
+    )]
+    UnknownPackage { name: String, packages: Vec<String> },
     #[error("nothing was written, as there are files in the way:{}", listed(paths))]
     Conflicts { paths: Vec<String> },
     #[error("`--force {}` names no file that this command writes", path.display())]
@@ -132,7 +135,7 @@ impl Error {
             Self::NoTarget => "add src/lib.rs or src/main.rs".into(),
             Self::Name { .. } => "choose another name, such as ChatRoom or chat_room".into(),
             Self::PackageName { .. } => "name it with `--name`, for example `--name demo`".into(),
-            Self::UnknownPackage { .. } => "`fast-app publish` lists what there is".into(),
+            Self::UnknownPackage { .. } => "name one of them: `fast-app publish socketio`".into(),
             Self::Conflicts { paths } => conflicts_help(paths),
             Self::ForcedNothing { .. } => "`--dry-run` shows what it writes".into(),
             Self::Outside { .. } => "name a folder inside of the project".into(),

@@ -57,7 +57,10 @@ pub(super) fn publish(args: &Publish, format: Format) -> Result<(), Error> {
     match args.package.as_deref() {
         None => list(format),
         Some("socketio") => socketio(args)?.print(format),
-        Some(name) => Err(Error::UnknownPackage { name: name.into() }),
+        Some(name) => Err(Error::UnknownPackage {
+            name: name.into(),
+            packages: lines().collect(),
+        }),
     }
 }
 
@@ -68,10 +71,13 @@ fn list(format: Format) -> Result<(), Error> {
             .map(|(name, about)| json!({ "name": name, "about": about }));
         return print_json(&packages.collect::<Vec<_>>());
     }
-    for (name, about) in PACKAGES {
-        print_line(&format!("{name}  {about}"))?;
-    }
-    Ok(())
+    lines().try_for_each(|line| print_line(&line))
+}
+
+fn lines() -> impl Iterator<Item = String> {
+    PACKAGES
+        .iter()
+        .map(|(name, about)| format!("{name}  {about}"))
 }
 
 fn socketio(args: &Publish) -> Result<Report, Error> {

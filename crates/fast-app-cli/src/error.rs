@@ -4,6 +4,8 @@ use std::{fmt::Write as _, io, path::PathBuf};
 
 use fast_app_socketio::EmitError;
 
+use crate::plan::nearest;
+
 /// What failed; [`Error::help`] says what mends it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +49,8 @@ pub(crate) enum Error {
     Declared { path: String },
     #[error("{path} is no text in UTF-8")]
     NotText { path: String },
+    #[error("{} is a file, and no folder", path.display())]
+    NoFolder { path: PathBuf },
     #[error("{path} cannot be read")]
     Read {
         path: String,
@@ -142,10 +146,11 @@ impl Error {
             Self::ModulePath { .. } => "use letters, digits and `_`, and no keyword".into(),
             Self::Syntax { path, .. } => format!("mend {path} first"),
             Self::Declared { .. } => "choose another name, or remove that declaration".into(),
+            Self::NoFolder { .. } => "name another folder".into(),
             Self::NotText { path } => format!("save {path} as UTF-8"),
             Self::Read { path, .. } => format!("see that {path} is a file you may read"),
             Self::Write { path, .. } => {
-                let folder = path.parent().unwrap_or(path).display();
+                let folder = nearest(path.parent().unwrap_or(path)).display();
                 format!("see that there is space in {folder}, and that you may write there")
             }
             Self::Changed { .. } | Self::Interrupted => "run the command again".into(),

@@ -120,9 +120,10 @@ impl Plan {
         for path in forced {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let root = self.root.clone();
-            let file = self.files.iter_mut().find(|file| {
-                file.path == *path || normal(&root.join(&file.path)) == normal(&absolute)
-            });
+            let file = self
+                .files
+                .iter_mut()
+                .find(|file| file.path == *path || real(&root.join(&file.path)) == real(&absolute));
             let file = file.ok_or_else(|| Error::ForcedNothing { path: path.clone() })?;
             file.replaces = false;
         }
@@ -168,8 +169,12 @@ impl Plan {
     }
 
     fn on_disk(&self, path: &Path) -> Result<Option<String>, Error> {
-        read(&self.root.join(path)).map_err(|source| match source.kind() {
+        let place = self.root.join(path);
+        read(&place).map_err(|source| match source.kind() {
             io::ErrorKind::InvalidData => Error::NotText { path: shown(path) },
+            io::ErrorKind::NotADirectory => Error::NoFolder {
+                path: nearest(&place).to_owned(),
+            },
             _ => Error::Read {
                 path: shown(path),
                 source,
@@ -193,12 +198,27 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
+/// The path itself, or the nearest above it that exists.
+pub(crate) fn nearest(path: &Path) -> &Path {
+    let mut above = path.ancestors();
+    above.find(|it| it.exists()).unwrap_or(Path::new("."))
+}
+
 /// A path as people and scripts see it, the same on every system.
 pub(crate) fn shown(path: &Path) -> String {
     let parts = path
         .components()
         .map(|part| part.as_os_str().to_string_lossy());
     parts.collect::<Vec<_>>().join("/").replace("//", "/")
+}
+
+/// Where a path leads: links are followed as far as it exists.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let found = path.ancestors().find_map(|above| {
+        let rest = path.strip_prefix(above).ok()?;
+        Some(above.canonicalize().ok()?.join(rest))
+    });
+    normal(&found.unwrap_or_else(|| path.to_owned()))
 }
 
 /// A path without `.` and `..`, whether it exists or not.

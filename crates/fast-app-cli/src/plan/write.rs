@@ -15,7 +15,7 @@ use std::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::NamedTempFile;
 
-use super::{File, read, shown};
+use super::{File, nearest, read, shown};
 use crate::error::Error;
 
 /// Writes all files, or none.
@@ -82,7 +82,7 @@ fn check(root: &Path, file: &File) -> Result<(), Error> {
             path: shown(&file.path),
         });
     }
-    let there = nearest(&place);
+    let there = nearest(place.parent().unwrap_or(root));
     let real = there.canonicalize().map_err(failed(root, file))?;
     let real_root = nearest(root).canonicalize().map_err(failed(root, file))?;
     if !real.starts_with(&real_root) {
@@ -96,13 +96,6 @@ fn check(root: &Path, file: &File) -> Result<(), Error> {
         return Err(failed(root, file)(io::ErrorKind::PermissionDenied.into()));
     }
     Ok(())
-}
-
-/// The path itself, or the nearest folder above it that exists.
-fn nearest(path: &Path) -> &Path {
-    let mut above = path.ancestors().skip(usize::from(!path.is_dir()));
-    let found = above.find(|folder| folder.exists());
-    found.unwrap_or(Path::new("."))
 }
 
 /// The new text, on the disk beside its place. It vanishes when it is dropped.

@@ -69,7 +69,7 @@ impl Project {
         let outside = || Error::Outside {
             path: folder.into(),
         };
-        let absolute = super::plan::normal(&current_folder()?.join(folder));
+        let absolute = super::plan::real(&current_folder()?.join(folder));
         let inside = absolute.strip_prefix(&self.root).map_err(|_| outside())?;
         Ok(inside.into())
     }

@@ -32,7 +32,10 @@ use error::Error;
 use output::Format;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::print_usage(&error),
+    };
     let format = match cli.json {
         true => Format::Json,
         false => Format::People,

@@ -1,6 +1,9 @@
 //! What people and scripts are told.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -135,6 +138,33 @@ pub(crate) fn print_error(error: &Error, format: Format) {
             )
         }
     };
+}
+
+/// What is wrong with a command line, or the help that it asks for.
+pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
+    const HELP: &str = "see the examples: the same command with `--help`";
+    // Also on stderr, when a command says too little to be one.
+    let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let text = error.render();
+    let mut err = anstream::stderr().lock();
+    let _ = if is_help || !error.use_stderr() {
+        error.print()
+    } else if std::env::args_os().any(|argument| argument == "--json") {
+        let text = text.to_string();
+        let what = text.split("\n\n").next().unwrap_or_default();
+        let what = what.strip_prefix("error: ").unwrap_or(what);
+        let json = serde_json::json!({ "error": what, "causes": [], "help": HELP });
+        writeln!(err, "{json}")
+    } else {
+        let text = text.ansi().to_string();
+        let what = text.split("\nFor more information").next();
+        writeln!(
+            err,
+            "{}{STRONG}help{STRONG:#}: {HELP}",
+            what.unwrap_or_default()
+        )
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// What is behind an error. Other crates' errors may say a cause themselves; then it is not said again.

@@ -71,8 +71,8 @@ pub(crate) enum Error {
     FastAppPath { path: PathBuf },
     #[error("authentication.rs is not there: the namespace would not know who connects")]
     NoAuthentication,
-    #[error("`{package}` has no library, so its tests cannot reach the room")]
-    NoLibrary { package: String },
+    #[error("no test would reach the room: {0}")]
+    NoTest(String),
     #[error("{what} is not valid JSON")]
     Json {
         what: String,
@@ -158,7 +158,7 @@ impl Error {
                 "name the folder with its Cargo.toml: `…/crates/fast-app`".into()
             }
             Self::NoAuthentication => "run `fast-app publish socketio` first".into(),
-            Self::NoLibrary { .. } => "leave out `--test`, or add a src/lib.rs".into(),
+            Self::NoTest(_) => "leave out `--test`, or make the room a part of a library".into(),
             Self::Json { .. } => {
                 "quote it for the shell: '{\"chat_id\":\"1\"}', '\"text\"', '[1,2]'".into()
             }

@@ -149,7 +149,7 @@ fn print(findings: &[Finding]) -> std::io::Result<()> {
         let mark = if is_terminal { mark } else { word };
         writeln!(out, "{style}{mark}{style:#} {}", finding.found)?;
         if let Some(todo) = &finding.todo {
-            writeln!(out, "  → {todo}")?;
+            writeln!(out, "  → {}", todo.replace('\n', "\n  "))?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use crate::{
     project::{
         Kind as Target, Project,
         manifest::{self, Dependency, For, Origin},
+        registration::{Part, registers},
     },
     templates,
 };
@@ -109,13 +110,14 @@ fn add_test(
 ) -> Result<(), Error> {
     let package = &project.package;
     if project.kind != Target::Library {
-        return Err(Error::NoLibrary {
-            package: package.clone(),
-        });
+        return Err(Error::NoTest(format!("`{package}` has no library")));
     }
-    let module = shown(folder.strip_prefix(project.source()).unwrap_or(folder)).replace('/', "::");
+    if !folder.starts_with(project.source()) {
+        let source = shown(project.source());
+        return Err(Error::NoTest(format!("it lies outside of {source}")));
+    }
     let text = templates::for_type(templates::ROOM_TEST, Kind::Room, name)
-        .replace("room_module::", &format!("{module}::"));
+        .replace("room_module::", &project.module_path(folder));
     let text = templates::for_package(&text, package);
     plan.create(format!("tests/join_{}.rs", name.wire(Kind::Room)), text)?;
     plan.provide("tests/client/mod.rs", templates::TEST_CLIENT.to_owned())?;
@@ -140,21 +142,16 @@ fn advise(
     file: &Path,
 ) -> Result<(), Error> {
     plan.next(format!("edit the marked lines in {}", shown(file)));
-    let (place, line) = match kind {
-        Kind::Room => (
-            "socketio/namespaces/global_namespace.rs",
-            format!("#[register_room({})]", name.as_str()),
-        ),
-        Kind::Namespace => (
-            "modules/asgi/socketio.rs",
-            format!(".namespace({})", name.as_str()),
-        ),
+    let part = match kind {
+        Kind::Room => Part::Room,
+        Kind::Namespace => Part::Namespace,
         _ => return Ok(()),
     };
-    let place = project.source().join(place);
-    let text = plan.text(&place)?.unwrap_or_default();
-    if !text.contains(&line) {
-        plan.next(format!("register it in {}: {line}", shown(&place)));
+    match plan.text(project.registry(part))? {
+        Some(text) if registers(&text, part, name.as_str()) => return Ok(()),
+        Some(_) => {}
+        None => plan.next("fast-app publish socketio"),
     }
+    plan.next(project.how_to_register(part, file, name.as_str()));
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
     output::{Format, Report, print_json, print_line},
     plan::{Plan, shown},
     project::{
-        Project,
+        Kind as Target, Project,
         manifest::{self, Dependency, For, Origin},
         source::{Module, Visibility},
     },
@@ -147,9 +147,15 @@ fn mount(project: &Project, plan: &mut Plan) -> Result<(), Error> {
     if text.matches(PLACEHOLDER).count() == 1 {
         return plan.edit(&path, |text| Ok(text.replace(PLACEHOLDER, MOUNT)));
     }
-    let place = match plan.has(&path) {
-        true => format!("in {}", shown(&path)),
-        false => "where the application makes its axum::Router".to_owned(),
+    let place = match (plan.has(&path), project.kind) {
+        (true, _) => format!("in {}", shown(&path)),
+        (false, Target::Binary) => "where the application makes its axum::Router".to_owned(),
+        (false, Target::Library) => {
+            let package = project.package.replace('-', "_");
+            format!(
+                "where the application makes its axum::Router (`{package}::` for `crate::` in a main.rs)"
+            )
+        }
     };
     plan.next(format!(
         "mount the server {place}, with this line below the routes:\n  {LAYER}"
@@ -164,7 +170,7 @@ fn remind_of_secret(plan: &mut Plan) -> Result<(), Error> {
         .any(|line| line.starts_with("SECRET_KEY="))
     {
         plan.next(
-            "set SECRET_KEY, which signs access tokens (HS256): SECRET_KEY=$(openssl rand -hex 32)",
+            "set SECRET_KEY, which signs access tokens (HS256): export SECRET_KEY=$(openssl rand -hex 32)",
         );
     }
     Ok(())

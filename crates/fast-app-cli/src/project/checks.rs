@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Project, manifest, source};
+use super::{
+    Project, manifest,
+    registration::{Part, registers},
+    source,
+};
 use crate::{
     commands::doctor::Finding,
     error::Error,
@@ -16,8 +20,17 @@ use crate::{
 /// Folders whose files the generators declare.
 const FOLDERS: &[&str] = &["modules", "socketio", "resources", "events"];
 
-/// Crates that the published files use.
-const CRATES: &[&str] = &["fast-app", "jsonwebtoken", "serde", "serde_json", "tracing"];
+/// Crates that the published files use, and what is said to `cargo add` with them.
+const CRATES: &[(&str, &str)] = &[
+    ("fast-app", ""),
+    (
+        "jsonwebtoken",
+        " --no-default-features --features rust_crypto",
+    ),
+    ("serde", " --features derive"),
+    ("serde_json", ""),
+    ("tracing", ""),
+];
 
 /// The shortest key that HS256 should have, in bytes (RFC 7518, section 3.2).
 const KEY_LENGTH: usize = 32;
@@ -40,9 +53,9 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
     let sources = Sources::of(project);
     findings.extend(dependencies(project)?);
     findings.extend(modules(project, &sources));
-    findings.extend(mounted(&sources, &server));
+    findings.push(mounted(&sources, &server));
     findings.extend(registered(project, &sources));
-    findings.push(secret());
+    findings.push(secret(&sources));
     Ok(findings)
 }
 
@@ -84,16 +97,16 @@ fn dependencies(project: &Project) -> Result<Option<Finding>, Error> {
             .text("Cargo.toml")?
             .unwrap_or_default(),
     )?;
-    let missing: Vec<_> = CRATES
+    let missing = CRATES
         .iter()
-        .copied()
-        .filter(|name| !present.iter().any(|present| present == name))
-        .collect();
-    Ok((!missing.is_empty()).then(|| {
-        let missing = missing.join(" ");
+        .filter(|(name, _)| !present.iter().any(|present| present == name));
+    let (names, commands): (Vec<_>, Vec<_>) = missing
+        .map(|(name, words)| (*name, format!("cargo add {name}{words}")))
+        .unzip();
+    Ok((!names.is_empty()).then(|| {
         Finding::mend(
-            format!("Cargo.toml lacks {missing}"),
-            format!("cargo add {missing}"),
+            format!("Cargo.toml lacks {}", names.join(", ")),
+            commands.join(" && "),
         )
     }))
 }
@@ -140,45 +153,37 @@ fn by_path(path: &Path) -> String {
     format!("#[path = \"{name}\"]")
 }
 
-fn mounted(sources: &Sources, server: &Path) -> Option<Finding> {
+fn mounted(sources: &Sources, server: &Path) -> Finding {
     let mut others = sources.0.iter().filter(|(path, _)| path != server);
-    let is_mounted = others.any(|(_, source)| source.contains("create_socketio_app("));
-    Some(match is_mounted {
+    let calls = |text: &str| source::tokens(text).contains(&"create_socketio_app".to_owned());
+    match others.any(|(_, text)| calls(text)) {
         true => Finding::good("the server is mounted"),
         false => Finding::mend(
             "nothing calls `create_socketio_app`: the server is not mounted",
-            "`fast-app publish socketio` shows the line and where it goes",
+            "`fast-app publish socketio --dry-run` shows the line and where it goes",
         ),
-    })
+    }
 }
 
 /// Rooms that no namespace has, and namespaces that the server has not.
 fn registered(project: &Project, sources: &Sources) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let socketio = project.source().join("socketio");
+    let (rooms, namespaces) = (socketio.join("rooms"), socketio.join("namespaces"));
+    let mut findings = Vec::new();
     for (path, text) in &sources.0 {
-        let (what, names, how): (_, Vec<_>, fn(&str) -> [String; 2]) = if path
-            .starts_with(socketio.join("rooms"))
-        {
-            ("room", types(text, "impl Room for "), |name| {
-                [format!("register_room({name})"), format!(".room::<{name}>")]
-            })
-        } else if path.starts_with(socketio.join("namespaces")) && text.contains("#[namespace(") {
-            ("namespace", types(text, "pub struct "), |name| {
-                [format!(".namespace({name}"), format!("From<{name}>")]
-            })
+        let (part, names) = if path.starts_with(&rooms) {
+            (Part::Room, types(text, "impl Room for "))
+        } else if path.starts_with(&namespaces) && text.contains("#[namespace(") {
+            (Part::Namespace, types(text, "pub struct "))
         } else {
             continue;
         };
         for name in names {
-            let ways = how(&name);
-            if !ways.iter().any(|way| sources.contain(way)) {
+            let mut texts = sources.0.iter().map(|(_, text)| text);
+            if !texts.any(|text| registers(text, part, &name)) {
                 findings.push(Finding::note(
-                    format!("the {what} {name} is not registered: no client reaches it"),
-                    match what {
-                        "room" => format!("add `#[{}]` above a namespace", ways[0]),
-                        _ => format!("add `{})` to modules/asgi/socketio.rs", ways[0]),
-                    },
+                    format!("the {part} {name} is not registered: no client reaches it"),
+                    project.how_to_register(part, path, &name),
                 ));
             }
         }
@@ -198,12 +203,19 @@ fn types(text: &str, words: &str) -> Vec<String> {
     found.map(name).collect()
 }
 
-fn secret() -> Finding {
+fn secret(sources: &Sources) -> Finding {
     match bus::variable("SECRET_KEY") {
         None => Finding::mend(
             "SECRET_KEY is not set: no client can connect",
-            "put SECRET_KEY=$(openssl rand -hex 32) into the environment or .env",
+            "put it into the environment, or into a .env that the application loads: \
+             echo \"SECRET_KEY=$(openssl rand -hex 32)\" >> .env",
         ),
+        Some((_, ".env")) if sources.contain("fn main()") && !sources.contain("dotenv") => {
+            Finding::mend(
+                "SECRET_KEY is in .env, which the application does not load: no client can connect",
+                "put it into the environment, or `cargo add dotenvy` and begin `main` with `dotenvy::dotenv().ok();`",
+            )
+        }
         Some((key, origin)) if key.len() < KEY_LENGTH => Finding::mend(
             format!(
                 "SECRET_KEY (from {origin}) has {} bytes, and can be guessed",

@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 pub(crate) mod manifest;
 pub(crate) mod modules;
+pub(crate) mod registration;
 pub(crate) mod source;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Rust source, changed by lines, so that everything else in it stays as it was written.
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{File, Item, UseTree, spanned::Spanned};
 
 use crate::error::Error;
@@ -33,6 +34,35 @@ pub(crate) fn declare(path: &str, text: &str, module: Module<'_>) -> Result<Stri
 pub(crate) fn declares(path: &str, text: &str, name: &str) -> Result<bool, Error> {
     let file = parse(path, text)?;
     Ok(modules(&file).any(|(declared, ..)| declared == name))
+}
+
+/// The words and signs of a source, without comments and literals; nothing if it does not parse.
+pub(crate) fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    flatten(text.parse().unwrap_or_default(), &mut tokens);
+    tokens
+}
+
+fn flatten(stream: TokenStream, tokens: &mut Vec<String>) {
+    for tree in stream {
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                tokens.push(open.to_owned());
+                flatten(group.stream(), tokens);
+                tokens.push(close.to_owned());
+            }
+            TokenTree::Ident(word) => tokens.push(word.to_string()),
+            TokenTree::Punct(sign) => tokens.push(sign.to_string()),
+            // A doc comment is one too.
+            TokenTree::Literal(_) => {}
+        }
+    }
 }
 
 fn declare_mod(path: &str, text: &str, module: Module<'_>) -> Result<String, Error> {

@@ -1,0 +1,4 @@
+//! The application.
+
+pub mod modules;
+pub mod socketio;

@@ -1,0 +1,16 @@
+//! The HTTP application, with the Socket.IO server in front of it.
+
+use std::error::Error;
+
+use axum::{Router, routing::get};
+use fast_app::SocketIo;
+
+
+/// All routes, and the Socket.IO server that is mounted around them.
+pub async fn create_app() -> Result<(Router, SocketIo), Box<dyn Error>> {
+    let socketio = super::socketio::create_socketio_app(Default::default()).await?;
+    let app = Router::new()
+        .route("/health", get(health_controller::health))
+        .layer(socketio.layer());
+    Ok((app, socketio))
+}

@@ -1,0 +1,4 @@
+//! The server.
+
+pub mod app;
+pub mod socketio;

@@ -1,0 +1,5 @@
+//! `chat`.
+
+mod chat_room;
+
+pub use chat_room::ChatRoom;

@@ -28,8 +28,7 @@ pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionR
         Some(Value::String(token)) if token.is_empty() => return Err(no_token()),
         Some(token) => token.as_str().unwrap_or_default().to_owned(),
     };
-    let user = user_of(&token).ok_or_else(|| ConnectionRefused::new("Invalid access token"))?;
-    socket.session().insert(user);
+    socket.session().insert(user_of(&token)?);
     Ok(())
 }
 
@@ -38,20 +37,24 @@ fn no_token() -> ConnectionRefused {
 }
 
 /// The user of a token that was signed with `SECRET_KEY` and has not ended.
-fn user_of(token: &str) -> Option<User> {
+fn user_of(token: &str) -> Result<User, ConnectionRefused> {
     let key = std::env::var("SECRET_KEY").unwrap_or_default();
     if key.is_empty() {
         tracing::error!("SECRET_KEY is not set: nobody can connect");
-        return None;
+        return Err(ConnectionRefused::new("Access tokens cannot be verified"));
     }
     let key = DecodingKey::from_secret(key.as_bytes());
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;
+    let invalid = || ConnectionRefused::new("Invalid access token");
     let claims = decode::<Claims>(token, &key, &validation)
         .inspect_err(|error| tracing::debug!(%error, "an access token was refused"))
-        .ok()?
+        .map_err(|_| invalid())?
         .claims;
-    (claims.token_type == "access").then_some(User {
+    if claims.token_type != "access" {
+        return Err(invalid());
+    }
+    Ok(User {
         id: claims.sub,
         sign_in: claims.sid,
     })

@@ -35,7 +35,10 @@ pub(super) async fn serve(args: &Serve) -> Result<(), Error> {
             () = told.wait() => break,
             Some(()) = changes.recv() => {
                 settle(&mut changes).await;
-                app.restart().await?;
+                tokio::select! {
+                    () = told.wait() => break,
+                    built = app.build() => if built? { app.replace().await? },
+                }
             }
             () = app.ended() => remark("the application has ended; it starts again when a file changes"),
         }
@@ -90,14 +93,17 @@ impl<'a> App<'a> {
         Ok(())
     }
 
-    /// The one that runs ends only when there is one to take its place.
-    async fn restart(&mut self) -> Result<(), Error> {
+    /// Whether there is something to take the place of what runs. Cancelling it ends cargo.
+    async fn build(&self) -> Result<bool, Error> {
         remark("a file has changed");
         let built = self.cargo("build").status().await.map_err(cannot_run)?;
         if !built.success() {
             remark("it does not compile; what ran before goes on");
-            return Ok(());
         }
+        Ok(built.success())
+    }
+
+    async fn replace(&mut self) -> Result<(), Error> {
         self.stop().await;
         self.start().await
     }

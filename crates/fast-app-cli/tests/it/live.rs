@@ -289,3 +289,22 @@ async fn a_program_is_started_again_when_its_files_change() {
     serve.signal("TERM").await;
     assert_eq!(serve.ends().await, (Some(0), String::new()));
 }
+
+#[tokio::test]
+async fn a_build_does_not_keep_a_program_from_being_told_to_end() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_program(place.path(), "one");
+    let mut serve = Listener::run(fast_app(place.path(), &["serve"]));
+    assert_eq!(serve.line().await, "one\n");
+    // A build that goes on for as long as this test holds its connection.
+    let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = gate.local_addr().unwrap();
+    let script = format!(
+        "fn main() {{\n    let gate = std::net::TcpStream::connect(\"{address}\").unwrap();\n    std::io::copy(&mut &gate, &mut std::io::sink()).unwrap();\n}}\n"
+    );
+    fs::write(place.path().join("build.rs"), script).unwrap();
+    tiny_program(place.path(), "two");
+    let (_building, _) = timeout(LIMIT, gate.accept()).await.unwrap().unwrap();
+    serve.signal("INT").await;
+    assert_eq!(serve.ends().await, (Some(0), String::new()));
+}

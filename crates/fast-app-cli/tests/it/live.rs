@@ -263,6 +263,20 @@ async fn a_doctor_looks_into_the_bus() {
     assert!(said.contains("mend there is no Cargo.toml"), "{said}");
     let said = doctor("redis://:secret@127.0.0.1:1");
     assert!(said.contains("mend bus redis://:***@127.0.0.1:1"), "{said}");
+    assert!(said.contains("→ start Redis"), "{said}");
+    let said = doctor(&redis.url().replace("/0", "/99"));
+    assert!(said.contains("→ let REDIS_SOCKETIO_URL end with"), "{said}");
+    let said = doctor("nonsense");
+    assert!(
+        said.contains("→ let REDIS_SOCKETIO_URL be an address"),
+        "{said}"
+    );
+    redis.cli(&["CONFIG", "SET", "requirepass", "secret"]).await;
+    let said = doctor(&redis.url());
+    assert!(
+        said.contains("→ put the password into REDIS_SOCKETIO_URL"),
+        "{said}"
+    );
 }
 
 /// A program without dependencies.

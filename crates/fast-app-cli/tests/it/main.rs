@@ -1,12 +1,13 @@
 //! The command as people run it.
 //!
-//! `golden` compares what it does with folders of files; `docs` its help with the manual; `live` is about a bus and a
-//! server; `project` makes a whole project, runs it, and has a stock client connect.
+//! `golden` compares what it does with folders of files; `docs` its help with the manual; `interrupted` is about signals;
+//! `live` about a bus and a server; `project` makes a whole project, runs it, and has a stock client connect.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod docs;
 mod golden;
+mod interrupted;
 mod live;
 mod project;
 

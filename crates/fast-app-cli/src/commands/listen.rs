@@ -61,14 +61,18 @@ async fn join_and_print(client: &mut Client, args: &Listen, format: Format) -> R
         rooms.insert(id, &*join[0]);
     }
     let mut left = args.count;
+    let mut heard_joined = false;
     while left != Some(0) {
         match client.next().await? {
             Heard::Answer(id, answer) => {
                 let room = rooms.get(&id).copied().unwrap_or_default();
-                joined(room, answer.first().unwrap_or(&Value::Null))?;
+                joined(room, answer.first(), heard_joined)?;
+                heard_joined = false;
             }
             // The answer says the same, and which room.
-            Heard::Event(event) if event.name == "joined" && !rooms.is_empty() => {}
+            Heard::Event(event) if event.name == "joined" && !rooms.is_empty() => {
+                heard_joined = true;
+            }
             Heard::Event(event) => {
                 print(&event, format)?;
                 left = left.map(|left| left - 1);
@@ -78,8 +82,9 @@ async fn join_and_print(client: &mut Client, args: &Listen, format: Format) -> R
     Ok(())
 }
 
-/// `{"ok":true,"room":"chat|1"}`
-fn joined(key: &str, answer: &Value) -> Result<(), Error> {
+/// `{"ok":true,"room":"chat|1"}`. FastApp for Python answers nothing, after an event that says whether it was joined.
+fn joined(key: &str, answer: Option<&Value>, heard_joined: bool) -> Result<(), Error> {
+    let answer = answer.unwrap_or(&Value::Null);
     if answer["ok"] == false {
         let error = &answer["error"];
         let reason = error["msg"].as_str().or(error["type"].as_str());
@@ -88,10 +93,11 @@ fn joined(key: &str, answer: &Value) -> Result<(), Error> {
             reason: reason.map_or_else(|| answer.to_string(), str::to_owned),
         });
     }
-    remark(&format!(
-        "joined {}",
-        answer["room"].as_str().unwrap_or(key)
-    ));
+    remark(&match answer["room"].as_str() {
+        Some(room) => format!("joined {room}"),
+        None if heard_joined => format!("joined {key}"),
+        None => format!("the server does not say that it joined {key}"),
+    });
     Ok(())
 }
 

@@ -192,6 +192,24 @@ async fn a_listener_says_why_it_may_not_join_and_when_the_server_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_hears_of_a_join_by_the_event_where_the_answer_is_empty() {
+    let join = |socket: Socket| async move { socket.emit("joined", &"").unwrap() };
+    let refuse = |socket: Socket| async move { socket.emit("error", &"no").unwrap() };
+    let namespace = Namespace::new("/").on("join_chat", join);
+    let (_socketio, url) = serve(namespace.on("join_lobby", refuse)).await;
+    let joins = ["--join", "chat", "{}", "--join", "lobby", "{}"];
+    let args = [&["listen", &url, "--count", "1"], &joins[..]].concat();
+    let mut listener = Listener::start(&args);
+    listener.says("joined chat").await;
+    assert_eq!(listener.line().await, "error \"no\"\n");
+    let args = [&["listen", &url], &joins[..]].concat();
+    let mut listener = Listener::start(&args);
+    listener
+        .says("the server does not say that it joined lobby")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broadcast_is_checked_before_it_is_sent() {
     let redis = RedisServer::spawn().await;
     let here = Path::new(".");

@@ -19,5 +19,7 @@ pub(super) fn completions(args: &Completions) -> Result<(), Error> {
     };
     let mut text = Vec::new();
     generate(script, &mut Cli::command(), "fast-app", &mut text);
-    print_line(String::from_utf8_lossy(&text).trim_end())
+    // clap_complete 4.6 takes the `-` of our name for the border of a subcommand in one of two places.
+    let text = String::from_utf8_lossy(&text).replace("fast__subcmd__app", "fast__app");
+    print_line(text.trim_end())
 }

@@ -1,6 +1,6 @@
 //! The manual says what `--help` says.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use super::{fast_app, run};
 
@@ -79,6 +79,18 @@ fn completions_are_there_for_every_shell() {
         let script = run(fast_app(Path::new("."), &["completions", shell]));
         assert!(script.contains("broadcast_event"), "{shell}");
     }
+}
+
+#[test]
+fn bash_completes_what_can_be_made() {
+    let script = run(fast_app(Path::new("."), &["completions", "bash"]));
+    let ask = "\nCOMP_WORDS=(fast-app make b) COMP_CWORD=2
+        function=$(complete -p fast-app | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        $function fast-app b make
+        echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &(script + ask)]);
+    assert_eq!(run(bash), "broadcast_event\n");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     plan::{Plan, normal, shown},
     project::{
         current_folder,
-        manifest::{self, Dependency, For, Origin},
+        manifest::{self, Dependency, For, Membership, Origin},
     },
     templates,
 };
@@ -91,18 +91,21 @@ fn manifest_of(package: &str, root: &Path, source: &Source) -> Result<String, Er
         templates::for_package(templates::MANIFEST, package).replace("fast-app = \"0.0.0\"\n", "");
     let path = source.path()?;
     let mut text = manifest::add(&text, For::Program, &[source.dependency(&path)])?;
-    if is_in_workspace(root) {
+    if is_stranger(root) {
         text.push_str("\n# Not a member of the workspace above this folder.\n[workspace]\n");
     }
     Ok(text)
 }
 
-fn is_in_workspace(root: &Path) -> bool {
-    let mut above = root.ancestors().skip(1);
-    above.any(|folder| {
-        let text = std::fs::read_to_string(folder.join("Cargo.toml"));
-        text.is_ok_and(|text| manifest::is_workspace(&text))
-    })
+/// Whether the next workspace above does not count this folder among its members.
+fn is_stranger(root: &Path) -> bool {
+    let workspaces = root.ancestors().skip(1).filter_map(|above| {
+        let text = std::fs::read_to_string(above.join("Cargo.toml")).ok()?;
+        let folder = shown(root.strip_prefix(above).ok()?);
+        Some(manifest::membership(&text, &folder))
+    });
+    let mut workspaces = workspaces.filter(|it| *it != Membership::NoWorkspace);
+    workspaces.next() == Some(Membership::Stranger)
 }
 
 /// 32 random bytes, in hexadecimal digits.

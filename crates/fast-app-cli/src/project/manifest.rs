@@ -65,9 +65,57 @@ pub(crate) fn names(text: &str) -> Result<Vec<String>, Error> {
     Ok(names.map(|(name, _)| name.to_owned()).collect())
 }
 
-/// Whether this is the manifest of a workspace.
-pub(crate) fn is_workspace(text: &str) -> bool {
-    parse(text).is_ok_and(|document| document.contains_key("workspace"))
+/// Whether a folder below this manifest is to the workspace of the manifest what it has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Membership {
+    /// The manifest is that of no workspace.
+    NoWorkspace,
+    Member,
+    /// Cargo refuses a package in such a folder, unless it is a workspace of its own.
+    Stranger,
+}
+
+/// What a folder, which is relative to the manifest's, is to the workspace of the manifest.
+pub(crate) fn membership(text: &str, folder: &str) -> Membership {
+    let document = parse(text).unwrap_or_default();
+    let Some(workspace) = document.get("workspace") else {
+        return Membership::NoWorkspace;
+    };
+    let names = |list: &str| {
+        let list = workspace.get(list).and_then(Item::as_array);
+        let patterns = list.into_iter().flatten().filter_map(Value::as_str);
+        patterns.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let is_excluded = names("exclude").iter().any(|path| {
+        let below = folder.strip_prefix(path.trim_end_matches('/'));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    match names("members")
+        .iter()
+        .any(|pattern| is_match(pattern, folder))
+    {
+        true if !is_excluded => Membership::Member,
+        _ => Membership::Stranger,
+    }
+}
+
+/// Whether a path is one of those of a pattern, of which every part may have `*` in it.
+fn is_match(pattern: &str, path: &str) -> bool {
+    let (patterns, parts) = (pattern.trim_end_matches('/').split('/'), path.split('/'));
+    patterns.clone().count() == parts.clone().count()
+        && patterns
+            .zip(parts)
+            .all(|(pattern, part)| is_part(pattern, part))
+}
+
+fn is_part(pattern: &str, part: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == part,
+        Some((start, rest)) => part.strip_prefix(start).is_some_and(|part| {
+            let mut ends = part.char_indices().map(|(at, _)| at).chain([part.len()]);
+            ends.any(|at| is_part(rest, &part[at..]))
+        }),
+    }
 }
 
 /// Whether this is the manifest of a package of this name.
@@ -158,6 +206,25 @@ mod tests {
         ] {
             assert_eq!(add(before, For::Program, &[SERDE]).unwrap(), before);
         }
+    }
+
+    #[test]
+    fn a_folder_is_a_member_if_a_pattern_says_so() {
+        let workspace =
+            "[workspace]\nmembers = [\"a\", \"apps/*\", \"x-*-y/\"]\nexclude = [\"apps/old\"]\n";
+        for (folder, want) in [
+            ("a", Membership::Member),
+            ("apps/demo", Membership::Member),
+            ("x-ž-y", Membership::Member),
+            ("apps/old", Membership::Stranger),
+            ("apps/old/er", Membership::Stranger),
+            ("apps/older", Membership::Member),
+            ("apps/demo/deep", Membership::Stranger),
+            ("b", Membership::Stranger),
+        ] {
+            assert_eq!(membership(workspace, folder), want, "{folder}");
+        }
+        assert_eq!(membership("[package]\n", "a"), Membership::NoWorkspace);
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn check_bus() -> Vec<Finding> {
         Err(error) => return vec![unreachable_bus(&place, &error)],
     };
     let answer = format!(
-        "{place} answers in {:.1} ms",
+        "{place} answers in {:.2} ms",
         probe.round_trip.as_secs_f64() * 1e3
     );
     let names = address.subscribers().await;

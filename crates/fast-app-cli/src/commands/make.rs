@@ -108,8 +108,8 @@ fn add_test(
     name: &TypeName,
     folder: &Path,
 ) -> Result<(), Error> {
-    let package = &project.package;
     if project.kind != Target::Library {
+        let package = &project.package;
         return Err(Error::NoTest(format!("`{package}` has no library")));
     }
     if !folder.starts_with(project.source()) {
@@ -118,7 +118,7 @@ fn add_test(
     }
     let text = templates::for_type(templates::ROOM_TEST, Kind::Room, name)
         .replace("room_module::", &project.module_path(folder));
-    let text = templates::for_package(&text, package);
+    let text = templates::for_package(&text, &project.crate_name);
     plan.create(format!("tests/join_{}.rs", name.wire(Kind::Room)), text)?;
     plan.provide("tests/client/mod.rs", templates::TEST_CLIENT.to_owned())?;
     plan.edit("Cargo.toml", |text| {

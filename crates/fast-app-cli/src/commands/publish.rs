@@ -150,12 +150,10 @@ fn mount(project: &Project, plan: &mut Plan) -> Result<(), Error> {
     let place = match (plan.has(&path), project.kind) {
         (true, _) => format!("in {}", shown(&path)),
         (false, Target::Binary) => "where the application makes its axum::Router".to_owned(),
-        (false, Target::Library) => {
-            let package = project.package.replace('-', "_");
-            format!(
-                "where the application makes its axum::Router (`{package}::` for `crate::` in a main.rs)"
-            )
-        }
+        (false, Target::Library) => format!(
+            "where the application makes its axum::Router (`{}::` for `crate::` in a main.rs)",
+            project.crate_name
+        ),
     };
     plan.next(format!(
         "mount the server {place}, with this line below the routes:\n  {LAYER}"

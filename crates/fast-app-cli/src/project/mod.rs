@@ -18,6 +18,8 @@ pub(crate) struct Project {
     /// The folder of its Cargo.toml.
     pub(crate) root: PathBuf,
     pub(crate) package: String,
+    /// What the crate is called in Rust, which its manifest may say apart from the package's name.
+    pub(crate) crate_name: String,
     /// The file of the library, or of the binary where there is no library. Relative to the root.
     pub(crate) crate_root: PathBuf,
     pub(crate) kind: Kind,
@@ -49,6 +51,7 @@ impl Project {
         })?;
         Ok(Self {
             crate_root: crate_root.into(),
+            crate_name: target.name.replace('-', "_"),
             package: package.name.to_string(),
             kind,
             root,

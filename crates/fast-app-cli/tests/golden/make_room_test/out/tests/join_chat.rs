@@ -7,7 +7,7 @@ use serde_json::json;
 
 use client::Client;
 
-use demo::socketio::rooms::ChatRoom;
+use shop::socketio::rooms::ChatRoom;
 
 #[tokio::test]
 async fn a_stranger_may_not_join() {

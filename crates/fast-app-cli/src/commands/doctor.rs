@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use fast_app_socketio::bus::BusError;
 use serde::Serialize;
 
 use crate::{
@@ -105,14 +106,18 @@ fn unreachable_bus(place: &str, error: &Error) -> Finding {
     let why = causes
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string);
-    let todo = if matches!(error, Error::Bus(_)) {
-        "let REDIS_SOCKETIO_URL be an address such as redis://localhost:6379/14"
-    } else if why.to_lowercase().contains("authentication") {
-        "put the password into REDIS_SOCKETIO_URL: redis://:password@localhost:6379/14"
-    } else if why.contains("database") {
-        "let REDIS_SOCKETIO_URL end with a database that this Redis has, such as /0"
-    } else {
-        "start Redis (`redis-server`), or let REDIS_SOCKETIO_URL say where it is"
+    let todo = match error {
+        Error::Bus(BusError::DotEnv(_)) => {
+            "mend this line of .env: NAME=value, in quotes where it has spaces"
+        }
+        Error::Bus(_) => "let REDIS_SOCKETIO_URL be an address such as redis://localhost:6379/14",
+        _ if why.to_lowercase().contains("authentication") => {
+            "put the password into REDIS_SOCKETIO_URL: redis://:password@localhost:6379/14"
+        }
+        _ if why.contains("database") => {
+            "let REDIS_SOCKETIO_URL end with a database that this Redis has, such as /0"
+        }
+        _ => "start Redis (`redis-server`), or let REDIS_SOCKETIO_URL say where it is",
     };
     Finding::mend(format!("{place} does not answer: {why}"), todo)
 }

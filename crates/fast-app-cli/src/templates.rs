@@ -18,7 +18,6 @@ pub(crate) const MANIFEST: &str = template!("init/manifest.toml");
 
 /// What else a new project has: where, and what.
 pub(crate) const INIT: &[(&str, &str)] = &[
-    (".gitignore", template!("init/gitignore")),
     ("README.md", template!("init/README.md")),
     ("app/main.rs", template!("init/app/main.rs")),
     ("app/lib.rs", template!("init/app/lib.rs")),
@@ -40,6 +39,9 @@ pub(crate) const INIT: &[(&str, &str)] = &[
         template!("init/app/modules/asgi/app.rs"),
     ),
 ];
+
+/// What git is to ignore, beside what it is told to already.
+pub(crate) const IGNORED: &str = template!("init/gitignore");
 
 /// The variables of a new project, which are kept if there are some.
 pub(crate) const ENV: &str = template!("init/env");

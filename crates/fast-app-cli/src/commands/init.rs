@@ -48,6 +48,7 @@ pub(super) fn init(args: &Init) -> Result<Report, Error> {
     let mut plan = Plan::new(&root);
     plan.create("Cargo.toml", manifest_of(&package, &root, &args.source)?)?;
     plan.provide(".env", templates::ENV.replace(templates::SECRET, &secret()))?;
+    plan.edit(".gitignore", |text| Ok(ignored(text)))?;
     for (path, template) in templates::INIT {
         plan.create(path, templates::for_package(template, &package))?;
     }
@@ -106,6 +107,16 @@ fn is_stranger(root: &Path) -> bool {
     });
     let mut workspaces = workspaces.filter(|it| *it != Membership::NoWorkspace);
     workspaces.next() == Some(Membership::Stranger)
+}
+
+/// A `.gitignore` with the lines that it lacks.
+fn ignored(text: &str) -> String {
+    let bare = |line: &str| line.trim().trim_matches('/').to_owned();
+    let lacks = |wanted: &&str| !text.lines().any(|line| bare(line) == bare(wanted));
+    let lines = text.lines().chain(templates::IGNORED.lines().filter(lacks));
+    let mut lines = lines.collect::<Vec<_>>().join("\n");
+    lines.push('\n');
+    lines
 }
 
 /// 32 random bytes, in hexadecimal digits.

@@ -10,7 +10,7 @@ use crate::{
     output::{Format, Report, print_json, print_line},
     plan::{Plan, shown},
     project::{
-        Kind as Target, Project,
+        Kind as Target, Project, checks,
         manifest::{self, Dependency, For, Origin},
         source::{Module, Visibility},
     },
@@ -141,7 +141,7 @@ pub(super) fn depend(
 fn mount(project: &Project, plan: &mut Plan) -> Result<(), Error> {
     let path = project.source().join("modules/asgi/app.rs");
     let text = plan.text(&path)?.unwrap_or_default();
-    if text.contains("create_socketio_app") {
+    if checks::is_mounted(project) {
         return Ok(());
     }
     if text.matches(PLACEHOLDER).count() == 1 {

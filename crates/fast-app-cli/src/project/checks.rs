@@ -42,7 +42,7 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
         "project {}, {root}",
         project.package
     ))];
-    let server = project.source().join("modules/asgi/socketio.rs");
+    let server = project.registry(Part::Namespace);
     if !project.root.join(&server).is_file() {
         findings.push(Finding::mend(
             format!("there is no {}", shown(&server)),
@@ -77,6 +77,12 @@ impl Sources {
 
     fn contain(&self, text: &str) -> bool {
         self.0.iter().any(|(_, source)| source.contains(text))
+    }
+
+    fn mount(&self, server: &Path) -> bool {
+        let mut others = self.0.iter().filter(|(path, _)| path != server);
+        let name = "create_socketio_app".to_owned();
+        others.any(|(_, text)| source::tokens(text).contains(&name))
     }
 }
 
@@ -153,10 +159,13 @@ fn by_path(path: &Path) -> String {
     format!("#[path = \"{name}\"]")
 }
 
+/// Whether something beside the server's own file calls what makes it.
+pub(crate) fn is_mounted(project: &Project) -> bool {
+    Sources::of(project).mount(&project.registry(Part::Namespace))
+}
+
 fn mounted(sources: &Sources, server: &Path) -> Finding {
-    let mut others = sources.0.iter().filter(|(path, _)| path != server);
-    let calls = |text: &str| source::tokens(text).contains(&"create_socketio_app".to_owned());
-    match others.any(|(_, text)| calls(text)) {
+    match sources.mount(server) {
         true => Finding::good("the server is mounted"),
         false => Finding::mend(
             "nothing calls `create_socketio_app`: the server is not mounted",

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = shop::modules::asgi::socketio::create_socketio_app(Default::default());
+}

@@ -1,0 +1,3 @@
+//! The parts of the application.
+
+pub mod asgi;

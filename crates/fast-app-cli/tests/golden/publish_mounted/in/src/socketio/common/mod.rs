@@ -1,0 +1,3 @@
+//! What namespaces share.
+
+pub mod authentication;

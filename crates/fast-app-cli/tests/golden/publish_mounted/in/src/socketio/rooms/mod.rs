@@ -1,0 +1,1 @@
+//! Rooms that clients may join.

@@ -113,10 +113,15 @@ fn is_stranger(root: &Path) -> bool {
 fn ignored(text: &str) -> String {
     let bare = |line: &str| line.trim().trim_matches('/').to_owned();
     let lacks = |wanted: &&str| !text.lines().any(|line| bare(line) == bare(wanted));
-    let lines = text.lines().chain(templates::IGNORED.lines().filter(lacks));
-    let mut lines = lines.collect::<Vec<_>>().join("\n");
-    lines.push('\n');
-    lines
+    let mut after = text.to_owned();
+    for line in templates::IGNORED.lines().filter(lacks) {
+        if !after.is_empty() && !after.ends_with('\n') {
+            after.push('\n');
+        }
+        after += line;
+        after.push('\n');
+    }
+    after
 }
 
 /// 32 random bytes, in hexadecimal digits.
@@ -150,6 +155,20 @@ impl Source {
             },
             default_features: true,
             features: &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_ignores_already_stays_as_it_is() {
+        assert_eq!(ignored(""), "/target\n.env\n");
+        assert_eq!(ignored("a"), "a\n/target\n.env\n");
+        for all in ["/.env\r\ntarget/", ".env\n# mine\n/target\n"] {
+            assert_eq!(ignored(all), all);
         }
     }
 }

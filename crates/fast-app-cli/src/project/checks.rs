@@ -82,7 +82,7 @@ impl Sources {
     fn mount(&self, server: &Path) -> bool {
         let mut others = self.0.iter().filter(|(path, _)| path != server);
         let name = "create_socketio_app".to_owned();
-        others.any(|(_, text)| source::tokens(text).contains(&name))
+        others.any(|(_, text)| text.contains(&name) && source::tokens(text).contains(&name))
     }
 }
 

@@ -127,7 +127,7 @@ impl Engine {
         let open = self.open_packet(session.sid(), &[]);
         match head.is_empty() {
             true => session.send(&[open]),
-            false => session.send(&[Frame::raw(head), open]),
+            false => session.send(&[Frame::raw(&head), open]),
         };
         self.register(&session, request);
         session

@@ -1,6 +1,7 @@
 //! The unit of sending: one message, encoded once, shared by every receiver.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use soketto::base::{Codec, Header, OpCode};
 
 /// The longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).
@@ -10,8 +11,17 @@ const HEADROOM: usize = 10;
 ///
 /// Frames of a server are unmasked (RFC 6455, section 5.1), so every socket gets the same bytes and a clone costs a
 /// reference count. The polling transport takes the part behind the header.
+///
+/// A frame is as long as a pointer: what waits for thousands of clients is written to memory that is in no cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame(Arc<Encoded>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Encoded {
+    buffer: Vec<u8>,
+    /// Where the frame begins; what is before it is the rest of the room for the header.
+    start: usize,
+}
 
 impl Frame {
     /// A text message: `write` appends its text to a buffer that has room for `capacity` bytes.
@@ -38,12 +48,15 @@ impl Frame {
 
     /// The frame as it is written to a WebSocket.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.buffer[self.0.start..]
     }
 
     /// Bytes that are written as they are, in front of the first frame.
-    pub(crate) fn raw(bytes: Bytes) -> Self {
-        Self(bytes)
+    pub(crate) fn raw(bytes: &[u8]) -> Self {
+        Self(Arc::new(Encoded {
+            buffer: bytes.to_vec(),
+            start: 0,
+        }))
     }
 
     /// An Engine.IO packet that is no message, such as `2` or `3probe`.
@@ -68,22 +81,23 @@ impl Frame {
 
     /// What this frame costs in an outbox, in bytes.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.buffer.len() - self.0.start
     }
 
     /// The part behind the WebSocket header.
     pub(crate) fn payload(&self) -> &[u8] {
-        let header = match self.0[1] & 0x7f {
+        let bytes = self.as_bytes();
+        let header = match bytes[1] & 0x7f {
             126 => 4,
             127 => 10,
             _ => 2,
         };
-        &self.0[header..]
+        &bytes[header..]
     }
 
     /// What kind of frame this is.
     pub(crate) fn kind(&self) -> Kind {
-        match self.0[0] & 0x0f {
+        match self.as_bytes()[0] & 0x0f {
             1 => Kind::Text,
             2 => Kind::Binary,
             _ => Kind::Control,
@@ -107,7 +121,7 @@ impl Frame {
         let header = codec.encode_header(&header);
         let start = HEADROOM - header.len();
         buffer[start..HEADROOM].copy_from_slice(header);
-        Self(Bytes::from(buffer).slice(start..))
+        Self(Arc::new(Encoded { buffer, start }))
     }
 }
 

@@ -15,73 +15,64 @@ use crate::payload::PayloadError;
 ///
 /// When the value's `Serialize` fails, or it holds NaN or an infinity; the error has the path to it.
 pub fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String, PayloadError> {
-    let quick = Finite {
-        value,
-        place: Place(None),
-    };
-    serde_json::to_string(&quick).map_err(|error| {
-        // Again, and more slowly: now it matters where.
-        let path = RefCell::default();
-        let place = Place(Some(&path));
-        match serde_json::to_string(&Finite { value, place }) {
-            Ok(_) => PayloadError::from(error),
-            Err(source) => PayloadError {
-                path: path.into_inner(),
-                source,
-            },
-        }
+    let path = Path::default();
+    serde_json::to_string(&Finite(value, &path)).map_err(|source| PayloadError {
+        path: path.into_text(),
+        source,
     })
 }
 
-/// The path to what is being serialised, as it is in the JSON: `shapes[1].Circle.radius`. It stays where something
-/// fails.
-#[derive(Clone, Copy)]
-struct Place<'a>(Option<&'a RefCell<String>>);
+/// Where the value is that failed, from the inside out: each part that fails adds where it is in its whole.
+#[derive(Default)]
+struct Path(RefCell<String>);
 
-enum Step<'a> {
-    Name(&'a str),
-    Index(usize),
-}
-
-impl Place<'_> {
-    /// Serialises the part that is one step further.
-    fn part<T, E>(self, step: Step<'_>, serialize: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let before = self.enter(step);
-        serialize().inspect(|_| self.back_to(before))
+impl Path {
+    fn prepend(&self, part: impl Display) {
+        let mut path = self.0.borrow_mut();
+        *path = format!("{part}{path}");
     }
 
-    /// Goes one step further and says how long the path was before.
-    fn enter(self, step: Step<'_>) -> usize {
-        let Some(path) = self.0 else { return 0 };
-        let mut path = path.borrow_mut();
-        let before = path.len();
-        match step {
-            Step::Name(name) if before == 0 => path.push_str(name),
-            Step::Name(name) => path.extend([".", name]),
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
-        }
-        before
-    }
-
-    fn back_to(self, length: usize) {
-        if let Some(path) = self.0 {
-            path.borrow_mut().truncate(length);
-        }
+    fn into_text(self) -> String {
+        let path = self.0.into_inner();
+        path.strip_prefix('.').unwrap_or(&path).to_owned()
     }
 }
 
-/// A value, or the serializer it goes to, in which every float must be a number.
-struct Finite<'a, T> {
-    value: T,
-    place: Place<'a>,
-}
+/// A value, or what serialises it, in which every float must be a number.
+struct Finite<'p, T>(T, &'p Path);
 
 impl<T: Serialize + ?Sized> Serialize for Finite<'_, &T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Finite {
-            value: serializer,
-            place: self.place,
-        })
+        self.0.serialize(Finite(serializer, self.1))
+    }
+}
+
+/// What serialises the parts of a value, in which every float must be a number.
+struct Parts<'p, S> {
+    parts: S,
+    path: &'p Path,
+    /// Of an enum.
+    variant: Option<Name>,
+    /// How many there were.
+    count: usize,
+}
+
+impl<'p, S> Parts<'p, S> {
+    fn new(path: &'p Path, variant: Option<Name>) -> impl Fn(S) -> Self {
+        move |parts| Self {
+            parts,
+            path,
+            variant,
+            count: 0,
+        }
+    }
+
+    /// A part has failed.
+    fn failed(&self, part: impl Display) {
+        self.path.prepend(part);
+        if let Some(variant) = self.variant {
+            self.path.prepend(format_args!(".{variant}"));
+        }
     }
 }
 
@@ -92,23 +83,23 @@ fn not_a_number<E: ser::Error>(value: impl Display) -> E {
 macro_rules! pass {
     ($($method:ident($type:ty);)*) => {
         $(fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
-            self.value.$method(value)
+            self.0.$method(value)
         })*
     };
 }
 
 type Name = &'static str;
 
-impl<'a, S: Serializer> Serializer for Finite<'a, S> {
+impl<'p, S: Serializer> Serializer for Finite<'p, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Parts<'a, S::SerializeSeq>;
-    type SerializeTuple = Parts<'a, S::SerializeTuple>;
-    type SerializeTupleStruct = Parts<'a, S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Parts<'a, S::SerializeTupleVariant>;
-    type SerializeMap = Parts<'a, S::SerializeMap>;
-    type SerializeStruct = Parts<'a, S::SerializeStruct>;
-    type SerializeStructVariant = Parts<'a, S::SerializeStructVariant>;
+    type SerializeSeq = Parts<'p, S::SerializeSeq>;
+    type SerializeTuple = Parts<'p, S::SerializeTuple>;
+    type SerializeTupleStruct = Parts<'p, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Parts<'p, S::SerializeTupleVariant>;
+    type SerializeMap = Parts<'p, S::SerializeMap>;
+    type SerializeStruct = Parts<'p, S::SerializeStruct>;
+    type SerializeStructVariant = Parts<'p, S::SerializeStructVariant>;
 
     pass! {
         serialize_bool(bool);
@@ -130,29 +121,28 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
         match value.is_finite() {
-            true => self.value.serialize_f32(value),
+            true => self.0.serialize_f32(value),
             false => Err(not_a_number(value)),
         }
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
         match value.is_finite() {
-            true => self.value.serialize_f64(value),
+            true => self.0.serialize_f64(value),
             false => Err(not_a_number(value)),
         }
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.value.serialize_none()
+        self.0.serialize_none()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let place = self.place;
-        self.value.serialize_some(&Finite { value, place })
+        self.0.serialize_some(&Finite(value, self.1))
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.value.serialize_unit()
+        self.0.serialize_unit()
     }
 
     fn serialize_unit_variant(
@@ -161,7 +151,7 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         index: u32,
         variant: Name,
     ) -> Result<S::Ok, S::Error> {
-        self.value.serialize_unit_variant(name, index, variant)
+        self.0.serialize_unit_variant(name, index, variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -169,9 +159,8 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         name: Name,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let place = self.place;
-        self.value
-            .serialize_newtype_struct(name, &Finite { value, place })
+        self.0
+            .serialize_newtype_struct(name, &Finite(value, self.1))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -181,19 +170,17 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         variant: Name,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let place = self.place;
-        place.part(Step::Name(variant), || {
-            self.value
-                .serialize_newtype_variant(name, index, variant, &Finite { value, place })
-        })
+        self.0
+            .serialize_newtype_variant(name, index, variant, &Finite(value, self.1))
+            .inspect_err(|_| self.1.prepend(format_args!(".{variant}")))
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Parts::of(self.place, self.value.serialize_seq(len))
+        self.0.serialize_seq(len).map(Parts::new(self.1, None))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        Parts::of(self.place, self.value.serialize_tuple(len))
+        self.0.serialize_tuple(len).map(Parts::new(self.1, None))
     }
 
     fn serialize_tuple_struct(
@@ -201,7 +188,9 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         name: Name,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        Parts::of(self.place, self.value.serialize_tuple_struct(name, len))
+        self.0
+            .serialize_tuple_struct(name, len)
+            .map(Parts::new(self.1, None))
     }
 
     fn serialize_tuple_variant(
@@ -211,18 +200,19 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         variant: Name,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        let parts = self
-            .value
-            .serialize_tuple_variant(name, index, variant, len);
-        Parts::of_variant(self.place, variant, parts)
+        self.0
+            .serialize_tuple_variant(name, index, variant, len)
+            .map(Parts::new(self.1, Some(variant)))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Parts::of(self.place, self.value.serialize_map(len))
+        self.0.serialize_map(len).map(Parts::new(self.1, None))
     }
 
     fn serialize_struct(self, name: Name, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        Parts::of(self.place, self.value.serialize_struct(name, len))
+        self.0
+            .serialize_struct(name, len)
+            .map(Parts::new(self.1, None))
     }
 
     fn serialize_struct_variant(
@@ -232,137 +222,91 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
         variant: Name,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        let parts = self
-            .value
-            .serialize_struct_variant(name, index, variant, len);
-        Parts::of_variant(self.place, variant, parts)
+        self.0
+            .serialize_struct_variant(name, index, variant, len)
+            .map(Parts::new(self.1, Some(variant)))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.value.collect_str(value)
+        self.0.collect_str(value)
     }
 }
 
-/// What serialises the parts of a list, a map or a struct.
-struct Parts<'a, S> {
-    parts: S,
-    place: Place<'a>,
-    /// How long the path is behind them, where that is not before.
-    behind: Option<usize>,
-    index: usize,
-    key: String,
-}
-
-impl<'a, S> Parts<'a, S> {
-    fn of<E>(place: Place<'a>, parts: Result<S, E>) -> Result<Self, E> {
-        Ok(Self {
-            parts: parts?,
-            place,
-            behind: None,
-            index: 0,
-            key: String::new(),
-        })
-    }
-
-    fn of_variant<E>(place: Place<'a>, variant: Name, parts: Result<S, E>) -> Result<Self, E> {
-        let behind = place.enter(Step::Name(variant));
-        Self::of(place, parts).map(|parts| Self {
-            behind: Some(behind),
-            ..parts
-        })
-    }
-
-    fn next_index(&mut self) -> usize {
-        self.index += 1;
-        self.index - 1
-    }
-
-    fn end<T, E>(self, end: impl FnOnce(S) -> Result<T, E>) -> Result<T, E> {
-        if let Some(behind) = self.behind {
-            self.place.back_to(behind);
-        }
-        end(self.parts)
-    }
-}
-
-macro_rules! elements {
+/// The parts of a list or a tuple, which have a number.
+macro_rules! numbered {
     ($($trait:ident: $method:ident;)*) => {
         $(impl<S: ser::$trait> ser::$trait for Parts<'_, S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-                let (place, index) = (self.place, self.next_index());
-                place.part(Step::Index(index), || {
-                    self.parts.$method(&Finite { value, place })
-                })
+                let written = self.parts.$method(&Finite(value, self.path));
+                let written = written.inspect_err(|_| self.failed(format_args!("[{}]", self.count)));
+                self.count += 1;
+                written
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
-                self.end(S::end)
+                self.parts.end()
             }
         })*
     };
 }
 
-elements! {
+numbered! {
     SerializeSeq: serialize_element;
     SerializeTuple: serialize_element;
     SerializeTupleStruct: serialize_field;
     SerializeTupleVariant: serialize_field;
 }
 
-macro_rules! fields {
-    ($($trait:ident;)*) => {
+/// The parts of a struct, which have a name.
+macro_rules! named {
+    ($($trait:ident)*) => {
         $(impl<S: ser::$trait> ser::$trait for Parts<'_, S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                key: Name,
-                value: &T,
-            ) -> Result<(), S::Error> {
-                let place = self.place;
-                place.part(Step::Name(key), || {
-                    self.parts.serialize_field(key, &Finite { value, place })
-                })
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: Name, value: &T) -> Result<(), S::Error> {
+                let written = self.parts.serialize_field(key, &Finite(value, self.path));
+                written.inspect_err(|_| self.failed(format_args!(".{key}")))
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
-                self.end(S::end)
+                self.parts.end()
             }
         })*
     };
 }
 
-fields! {
-    SerializeStruct;
-    SerializeStructVariant;
-}
+named! { SerializeStruct SerializeStructVariant }
 
 impl<S: ser::SerializeMap> ser::SerializeMap for Parts<'_, S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        if self.place.0.is_some() {
-            let json = serde_json::to_string(key).unwrap_or_default();
-            self.key = json.trim_matches('"').to_owned();
-        }
-        let place = self.place;
-        self.parts.serialize_key(&Finite { value: key, place })
+        self.parts.serialize_key(&Finite(key, self.path))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        let place = self.place;
-        place.part(Step::Name(&self.key), || {
-            self.parts.serialize_value(&Finite { value, place })
+        self.parts.serialize_value(&Finite(value, self.path))
+    }
+
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), S::Error> {
+        self.serialize_key(key)?;
+        self.serialize_value(value).inspect_err(|_| {
+            let key = serde_json::to_string(key).unwrap_or_default();
+            self.failed(format_args!(".{}", key.trim_matches('"')));
         })
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
-        self.end(S::end)
+        self.parts.end()
     }
 }
 
@@ -380,10 +324,8 @@ mod tests {
         Newtype(f64),
         Tuple(u8, f32),
         Struct { side: f64, name: &'static str },
+        Nested(Vec<BTreeMap<u8, f64>>),
     }
-
-    #[derive(Serialize)]
-    struct Wrapped<T>(Option<T>);
 
     #[derive(Serialize)]
     struct Everything<'a> {
@@ -437,13 +379,13 @@ mod tests {
                 },
                 "shapes[1].Struct.side",
             ),
+            (
+                Shape::Nested(vec![BTreeMap::new(), BTreeMap::from([(7, f64::NAN)])]),
+                "shapes[1].Nested[1].7",
+            ),
         ] {
             assert_eq!(to_json(&list(shape)).unwrap_err().path, path);
         }
-        let maps: Vec<_> = [1.0, f64::NAN]
-            .map(|value| BTreeMap::from([(7, Wrapped(Some((0, value))))]))
-            .into();
-        assert_eq!(to_json(&maps).unwrap_err().path, "[1].7[1]");
         let error = to_json(&f64::NAN).unwrap_err();
         assert_eq!(error.to_string(), "payload cannot be serialised");
         assert!(to_json(&Some(f32::NAN)).is_err());

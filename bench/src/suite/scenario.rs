@@ -137,8 +137,14 @@ impl Scenario {
                 ("paced", paced(TO_TEN_THOUSAND, 2, 128)),
                 ("burst", unpaced(burst, Reading::Eager)),
             ],
-            Self::Four => vec![("paced", paced(2_500, 2, 128))],
-            Self::Redis => vec![("paced", paced(TO_THOUSAND, 2, 128))],
+            Self::Four => vec![
+                ("paced", paced(2_500, 2, 128)),
+                ("burst", unpaced(20_000 / subject.ease, Reading::Eager)),
+            ],
+            Self::Redis => vec![
+                ("paced", paced(TO_THOUSAND, 2, 128)),
+                ("burst", unpaced(burst, Reading::Eager)),
+            ],
             Self::Polling => vec![("paced", paced(5, 2, 128))],
             Self::OneCore | Self::TwoCores => vec![("burst", unpaced(400, Reading::Lazy))],
         };
@@ -198,10 +204,16 @@ impl Scenario {
                 ("burst_rate", phase("burst").map(Phase::per_second)),
                 ("rooms", cpu("rooms")),
             ],
-            Self::Four => vec![("paced_4", cpu("paced"))],
+            Self::Four => vec![
+                ("paced_4", cpu("paced")),
+                (
+                    "broadcast",
+                    phase("burst").map(|phase| phase.cpu_micros() * self.clients() as f64),
+                ),
+            ],
             Self::Redis => vec![
                 ("redis", cpu("paced")),
-                ("redis_rate", cpu("paced").map(|micros| 1e6 / micros)),
+                ("redis_burst", cpu("burst")),
                 (
                     "redis_50",
                     phase("paced").map(|phase| millis(phase.latency[0])),

@@ -12,12 +12,16 @@ pub struct Metric {
 }
 
 /// All rows.
-pub const METRICS: [Metric; 25] = [
+pub const METRICS: [Metric; 27] = [
     metric("connect", "connect (handshake, CONNECT, join): µs CPU"),
     metric("connect_rate", "connect: clients/s"),
     metric("idle_1000", "idle client of 1,000: KB"),
     metric("idle", "idle client of 10,000: KB"),
     metric("paced_4", "4 clients, 2,500/s: µs CPU per delivery"),
+    metric(
+        "broadcast",
+        "burst to 4 clients: µs CPU per broadcast, writes included",
+    ),
     metric("paced_1000", "1,000 clients, 25/s: µs CPU per delivery"),
     metric("spread_50", "… first to last client, p50: ms"),
     metric("spread_99", "… first to last client, p99: ms"),
@@ -36,6 +40,7 @@ pub const METRICS: [Metric; 25] = [
     ),
     metric("redis_50", "… publish to receive, p50: ms"),
     metric("redis_99", "… publish to receive, p99: ms"),
+    metric("redis_burst", "… a burst: µs CPU per delivery"),
     metric("echo", "event and ack, 100 clients: µs CPU per round trip"),
     metric("echo_50", "… round trip, p50: ms"),
     metric("echo_99", "… round trip, p99: ms"),

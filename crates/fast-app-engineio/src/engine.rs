@@ -38,6 +38,7 @@ pub struct Engine {
     wheel: Mutex<Wheel<(Weak<Session>, Alarm)>>,
     shards: OnceLock<Box<[Arc<Shard>]>>,
     opened: AtomicUsize,
+    slow_consumers: AtomicUsize,
     shutting_down: AtomicBool,
     ping: Frame,
 }
@@ -54,6 +55,7 @@ impl Engine {
             wheel: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
             shards: OnceLock::new(),
             opened: AtomicUsize::new(0),
+            slow_consumers: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
             ping: Frame::control("2"),
         })
@@ -67,6 +69,11 @@ impl Engine {
     /// How many sessions there are, those included that still have to tell their client that they are over.
     pub fn sessions(&self) -> usize {
         self.sessions.lock().len()
+    }
+
+    /// How many sessions have been closed because their client did not read what was sent to it.
+    pub fn slow_consumers(&self) -> usize {
+        self.slow_consumers.load(Ordering::Relaxed)
     }
 
     /// Refuses new sessions and closes those that are open; [`Engine::ended`] tells when their clients know.
@@ -147,6 +154,12 @@ impl Engine {
         sessions.remove(&sid);
         if sessions.is_empty() {
             self.emptied.notify_waiters();
+        }
+    }
+
+    pub(crate) fn count_close(&self, reason: CloseReason) {
+        if reason == CloseReason::SlowConsumer {
+            self.slow_consumers.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -277,6 +277,7 @@ impl Session {
     }
 
     fn closed(self: &Arc<Self>, reason: CloseReason, forget: Forget) {
+        self.engine.count_close(reason);
         tracing::debug!(sid = ?self.sid, %reason, "session closed");
         match forget {
             Forget::Now => self.engine.forget(self.sid),
@@ -657,16 +658,17 @@ impl State {
                     _ => Forget::Now,
                 }
             }
-            Transport::WebSocket(socket) if reason == CloseReason::SlowConsumer => {
-                socket.shutdown();
-                Forget::Now
-            }
             Transport::WebSocket(_) => {
-                self.outbox.push(Frame::close(code, ""));
+                let slow = reason == CloseReason::SlowConsumer;
+                self.outbox
+                    .push(Frame::close(code, if slow { "slow consumer" } else { "" }));
                 if self.flush == Flush::Idle {
                     self.flush = Flush::Listed;
                 }
-                Forget::AfterGoodbye
+                match slow {
+                    true => Forget::Now,
+                    false => Forget::AfterGoodbye,
+                }
             }
         })
     }

@@ -13,6 +13,9 @@
 pub mod bus;
 
 mod answers;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod bench;
 mod binary;
 mod client;
 mod emit;

@@ -2,11 +2,16 @@
 
 use std::{mem, sync::Arc};
 
+use tokio::task::coop::consume_budget;
+
 use crate::{
     flusher::Shard,
     frame::Frame,
     session::{Pushed, Session},
 };
+
+/// How many sessions count as one step of a task, of which tokio lets it take 128 before others have their turn.
+const SESSIONS_PER_STEP: usize = 256;
 
 /// Sends the same frames to any number of sessions.
 ///
@@ -74,6 +79,10 @@ impl<'a> Fanout<'a> {
         for session in full {
             session.flush();
             tokio::task::yield_now().await;
+        }
+        // A publisher that never has to wait would keep its thread to itself.
+        for _ in 0..=delivered / SESSIONS_PER_STEP {
+            consume_budget().await;
         }
         delivered
     }

@@ -1,6 +1,13 @@
 //! What the server sends: to clients that read, that read slowly and that do not read.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use fast_app_engineio::{CloseReason, Config, Fanout, Frame, Session};
 use testkit::{Polling, RawSocket, TIMEOUT, http};
@@ -262,4 +269,19 @@ async fn one_message_may_be_larger_than_the_outbox() {
     promptly(polling.expect_text(&format!("4{large}"))).await;
     assert!(session.send(&[text(&large)]));
     promptly(polling.expect_text(&format!("4{large}"))).await;
+}
+
+#[tokio::test]
+async fn a_publisher_that_never_waits_lets_others_have_their_turn() {
+    let turn = Arc::new(AtomicBool::new(false));
+    let other = turn.clone();
+    tokio::spawn(async move { other.store(true, Ordering::Relaxed) });
+    let frames = [text("to nobody")];
+    for _ in 0..10_000 {
+        Fanout::new(&frames).finish().await;
+        if turn.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+    panic!("nobody else had a turn");
 }

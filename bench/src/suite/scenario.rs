@@ -138,7 +138,7 @@ impl Scenario {
                 ("burst", unpaced(burst, Reading::Eager)),
             ],
             Self::Four => vec![
-                ("paced", paced(2_500, 2, 128)),
+                ("paced", paced(500, 4, 128)),
                 ("burst", unpaced(20_000 / subject.ease, Reading::Eager)),
             ],
             Self::Redis => vec![

@@ -17,7 +17,7 @@ pub const METRICS: [Metric; 27] = [
     metric("connect_rate", "connect: clients/s"),
     metric("idle_1000", "idle client of 1,000: KB"),
     metric("idle", "idle client of 10,000: KB"),
-    metric("paced_4", "4 clients, 2,500/s: µs CPU per delivery"),
+    metric("paced_4", "4 clients, 500/s: µs CPU per delivery"),
     metric(
         "broadcast",
         "burst to 4 clients: µs CPU per broadcast, writes included",

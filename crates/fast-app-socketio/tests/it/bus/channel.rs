@@ -1,6 +1,6 @@
 //! What other programs write to a channel of Redis, and what becomes of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use fast_app_socketio::{
     Emit, EmitError, Manager, Payload, SocketIo,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testkit::{PythonManager, RawSocket, RedisServer, StockClient, TIMEOUT, To};
 use tokio::time::{Instant, timeout};
 
-use super::{Workers, redis_bus, until_listening, worker};
+use super::{Workers, redis_bus, until, until_listening, worker};
 use crate::{diary, news, start};
 
 /// Two workers on a Redis, and the Redis.
@@ -379,12 +379,7 @@ async fn a_server_starts_without_redis_and_hears_it_when_it_comes() {
         crate::expect_silence(&mut client).await;
 
         redis.stop().await;
-        let unheard = async {
-            while manager.is_listening() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(TIMEOUT, unheard).await.unwrap();
+        until(|| !manager.is_listening()).await;
         assert!(server.emit(news()).await.is_err());
         client.expect_text(r#"42["news"]"#).await;
     }

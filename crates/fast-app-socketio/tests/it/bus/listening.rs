@@ -14,22 +14,10 @@ use fast_app_socketio::{
     bus::{Bus, Envelope, Listener, RedisBus},
 };
 use testkit::{RawSocket, RedisServer, TIMEOUT};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::{redis_bus, until_listening, worker};
+use super::{redis_bus, until, until_listening, worker};
 use crate::{diary, news};
-
-async fn until(condition: impl Fn() -> bool) {
-    let held = async {
-        while !condition() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(TIMEOUT, held).await.unwrap();
-}
 
 #[tokio::test]
 async fn all_managers_of_a_bus_hear() {

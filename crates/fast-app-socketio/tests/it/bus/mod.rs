@@ -92,12 +92,17 @@ pub(crate) async fn worker(manager: Manager, pen: &Pen) -> (SocketIo, SocketAddr
 }
 
 pub(crate) async fn until_listening(manager: &Manager) {
-    let listening = async {
-        while !manager.is_listening() {
+    until(|| manager.is_listening()).await;
+}
+
+/// Waits until this holds.
+async fn until(condition: impl Fn() -> bool) {
+    let held = async {
+        while !condition() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(TIMEOUT, listening).await.unwrap();
+    timeout(TIMEOUT, held).await.unwrap();
 }
 
 fn redis_bus(redis: &RedisServer) -> Arc<dyn Bus> {

@@ -61,6 +61,10 @@ pub enum CloseReason {
     PingTimeout,
     /// The client did not read what was sent to it.
     SlowConsumer,
+    /// The application took the client's access away.
+    Revoked,
+    /// The time for which the client had access is over.
+    Expired,
     /// The server is shutting down.
     Shutdown,
 }
@@ -75,6 +79,8 @@ impl CloseReason {
             Self::ProtocolError => "protocol_error",
             Self::PingTimeout => "ping_timeout",
             Self::SlowConsumer => "slow_consumer",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
             Self::Shutdown => "shutdown",
         }
     }
@@ -83,9 +89,19 @@ impl CloseReason {
     pub(crate) fn websocket_code(self) -> u16 {
         match self {
             Self::ProtocolError => 1002,
-            Self::SlowConsumer => 1008,
+            Self::SlowConsumer | Self::Revoked | Self::Expired => 1008,
             Self::Shutdown => 1001,
             _ => 1000,
+        }
+    }
+
+    /// The words that go with a code which means several things.
+    pub(crate) fn websocket_text(self) -> &'static str {
+        match self {
+            Self::SlowConsumer => "slow consumer",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            _ => "",
         }
     }
 }

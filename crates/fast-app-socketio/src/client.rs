@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport};
@@ -19,8 +19,9 @@ use crate::{
     error::ConnectionRefused,
     extract::{Args, Auth},
     packet::{self, Packet, PacketError, Partial},
+    revocation::{Identity, Notice, Who},
     server::Server,
-    socket::Socket,
+    socket::{Phase, Socket},
     values::Values,
 };
 
@@ -29,6 +30,7 @@ pub(crate) struct Client {
     server: Arc<Server>,
     transport: Weak<Transport>,
     values: Mutex<Values>,
+    identity: Mutex<Identity>,
     /// Connects, events and disconnects that the application has not handled yet.
     backlog: AtomicUsize,
     /// Whoever waits for the backlog to shrink.
@@ -43,8 +45,22 @@ struct State {
     partial: Option<(Partial, Instant)>,
     /// An alarm will look at `partial`.
     watched: bool,
+    expiry: Expiry,
     progress: Progress,
 }
+
+/// How long the client has access.
+#[derive(Default)]
+struct Expiry {
+    ends: Option<Instant>,
+    /// When an alarm will look at it.
+    looked_at: Option<Instant>,
+}
+
+/// How often it is looked at whether access has ended before it does: an alarm keeps what is left of a closed session.
+const EXPIRY_LOOK: Duration = Duration::from_secs(30);
+/// How much too early an alarm may be.
+const EARLY: Duration = Duration::from_millis(250);
 
 /// How far a client has come.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +80,7 @@ impl Client {
             server,
             transport: Arc::downgrade(transport),
             values: Mutex::default(),
+            identity: Mutex::default(),
             backlog: AtomicUsize::new(0),
             reader: AtomicWaker::new(),
             state: Mutex::default(),
@@ -76,6 +93,88 @@ impl Client {
 
     pub(crate) fn values(&self) -> &Mutex<Values> {
         &self.values
+    }
+
+    /// Whether this is the user, or one of the sockets is the session.
+    pub(crate) fn is(&self, who: &Who) -> bool {
+        match who {
+            Who::Everybody => true,
+            Who::User(user) => self.user().is_some_and(|own| *own == **user),
+            Who::Session(sid) => {
+                let state = self.state.lock();
+                state.sockets.iter().any(|own| own.sid().as_str() == sid)
+            }
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<Arc<str>> {
+        self.identity.lock().user().cloned()
+    }
+
+    pub(crate) fn set_user(self: &Arc<Self>, user: Arc<str>) {
+        let users = self.server.users();
+        self.identity.lock().set(user, self, users);
+    }
+
+    /// Lets access end at this time, or never.
+    pub(crate) fn set_expiry(&self, at: Option<SystemTime>) {
+        let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or_default();
+        let mut state = self.state.lock();
+        // What is too far away to be counted never comes.
+        state.expiry.ends = at.and_then(|at| Instant::now().checked_add(left(at)));
+        self.watch_expiry(&mut state.expiry);
+    }
+
+    /// Sees to it that an alarm comes when access ends, or before that.
+    fn watch_expiry(&self, expiry: &mut Expiry) {
+        let (now, Some(ends)) = (Instant::now(), expiry.ends) else {
+            return;
+        };
+        let look = ends.min(now + EXPIRY_LOOK);
+        if expiry.looked_at.is_none_or(|at| look < at)
+            && let Some(transport) = self.transport.upgrade()
+        {
+            expiry.looked_at = Some(look);
+            transport.alarm(look.saturating_duration_since(now));
+        }
+    }
+
+    /// Whether access has ended.
+    fn is_expired(&self, expiry: &mut Expiry) -> bool {
+        let now = Instant::now();
+        if expiry.looked_at.is_some_and(|at| at <= now + EARLY) {
+            expiry.looked_at = None;
+        }
+        if expiry.ends.is_some_and(|ends| ends <= now) {
+            return true;
+        }
+        self.watch_expiry(expiry);
+        false
+    }
+
+    /// Tells every namespace that the client has lost access, and ends the connection; how many there were.
+    pub(crate) fn end(&self, reason: CloseReason) -> usize {
+        let sockets = mem::take(&mut self.state.lock().sockets);
+        let notice = Notice {
+            kind: reason.as_str(),
+            room: None,
+        };
+        let payload = notice.payload();
+        let mut frames = Vec::new();
+        for socket in &sockets {
+            if let Phase::Connected = socket.close(reason.into()) {
+                let namespace = socket.namespace();
+                let notice = packet::encode_event(namespace, None, "error", &payload);
+                frames.extend(notice);
+                frames.push(packet::encode_disconnect(namespace));
+            }
+        }
+        if let Some(transport) = self.transport.upgrade() {
+            transport.send(&frames);
+            transport.close(reason);
+            transport.flush();
+        }
+        sockets.len()
     }
 
     /// Something is to be handled by the application; [`Client::handled`] ends it.
@@ -166,7 +265,7 @@ impl Client {
         }
     }
 
-    fn socket(&self, namespace: &str) -> Option<Socket> {
+    pub(crate) fn socket(&self, namespace: &str) -> Option<Socket> {
         self.state
             .lock()
             .sockets
@@ -249,6 +348,11 @@ impl Connection for Receiver {
         let limit = self.0.server.limits().attachment_timeout;
         let late = {
             let mut state = self.0.state.lock();
+            if self.0.is_expired(&mut state.expiry) {
+                drop(state);
+                self.0.end(CloseReason::Expired);
+                return;
+            }
             let waited = state.partial.as_ref().map(|(_, since)| since.elapsed());
             state.watched = false;
             if let Some(rest) = waited.and_then(|waited| limit.checked_sub(waited)) {
@@ -271,6 +375,8 @@ impl Connection for Receiver {
     }
 
     fn closed(&self, reason: CloseReason) {
+        let users = self.0.server.users();
+        self.0.identity.lock().end(&self.0, users);
         let sockets = {
             let mut state = self.0.state.lock();
             state.partial = None;

@@ -88,6 +88,9 @@ pub enum SocketError {
     /// The room's name is the sid of a socket.
     #[error("room name is the sid of a socket")]
     SidAsRoom,
+    /// Access to the room was revoked while it was being decided about.
+    #[error("access to the room was revoked meanwhile")]
+    Revoked,
     /// The socket is in as many rooms as it may be.
     #[error("socket is in too many rooms")]
     TooManyRooms,

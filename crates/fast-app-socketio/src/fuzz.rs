@@ -99,7 +99,7 @@ pub fn bus_message(data: &[u8]) {
     const LIMIT: usize = 1 << 20;
     let profile = python::Profile::default();
     if let Ok(envelope) = python::decode(data, profile, LIMIT) {
-        let written = python::encode(&envelope, profile);
+        let written = python::encode(&envelope, profile).expect("it came from python-socketio");
         // Escapes may make it longer.
         let read = python::decode(written.as_bytes(), profile, 8 * LIMIT);
         assert_eq!(

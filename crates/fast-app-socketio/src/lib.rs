@@ -8,6 +8,7 @@
 //! | `client`, `socket`, `session` | one connection, its sockets, its values |
 //! | `server` | [`SocketIo`]: all of it together, as a tower layer |
 //! | `emit`, `manager`, `answers` | one event to many sockets, here and on every other worker |
+//! | `revocation` | access that is taken away, here and on every other worker |
 //! | [`bus`] | how workers talk: in memory, or Redis as python-socketio does |
 
 pub mod bus;
@@ -34,6 +35,7 @@ mod packet;
 mod parser_comparison;
 mod payload;
 mod reason;
+mod revocation;
 mod rooms;
 mod server;
 mod session;
@@ -55,6 +57,7 @@ pub use name::{InvalidRoomName, RESERVED_EVENTS, RoomName, is_reserved_event};
 pub use namespace::Namespace;
 pub use payload::{Payload, PayloadError};
 pub use reason::DisconnectReason;
+pub use revocation::{Revocation, RevokeError, Revoked, Who};
 pub use server::{SocketIo, SocketIoBuilder};
 pub use session::Session;
-pub use socket::{Broadcast, Socket};
+pub use socket::{Broadcast, Entry, Socket};

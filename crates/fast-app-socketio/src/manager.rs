@@ -24,6 +24,7 @@ use crate::{
     error::{EmitError, SocketIoError},
     name::is_reserved_event,
     payload::Payload,
+    revocation::{Confirmations, Repeating},
     server::Server,
 };
 
@@ -42,14 +43,16 @@ use crate::{
 #[derive(Clone)]
 pub struct Manager(Arc<Shared>);
 
-struct Shared {
-    bus: Arc<dyn Bus>,
-    host: HostId,
+pub(crate) struct Shared {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) host: HostId,
     server: Mutex<Weak<Server>>,
     listening: Once,
     max_payload: AtomicUsize,
     /// Events whose acknowledgements are being collected.
     waiting: Waiting,
+    pub(crate) confirmations: Confirmations,
+    pub(crate) repeating: Repeating,
 }
 
 /// The manager of this process, for code that has no other at hand.
@@ -65,6 +68,8 @@ impl Manager {
             listening: Once::new(),
             max_payload: AtomicUsize::new(1 << 20),
             waiting: Waiting::default(),
+            confirmations: Confirmations::default(),
+            repeating: Repeating::default(),
         }))
     }
 
@@ -213,7 +218,7 @@ impl Manager {
     }
 
     /// Listens, and waits until something can be heard.
-    async fn hear(&self, deadline: tokio::time::Instant) -> Result<(), BusError> {
+    pub(crate) async fn hear(&self, deadline: tokio::time::Instant) -> Result<(), BusError> {
         self.listen();
         let mut poll = tokio::time::interval(Duration::from_millis(5));
         while !self.is_listening() {
@@ -314,6 +319,10 @@ impl Manager {
         Self::new(Arc::new(MemoryBus::private()))
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
     /// Lets `server` hear what other managers send, and deliver what this one emits.
     pub(crate) fn attach(&self, server: &Arc<Server>) -> Result<(), SocketIoError> {
         let mut attached = self.0.server.lock();
@@ -362,7 +371,7 @@ impl Manager {
     }
 
     /// Does in this process what a message asks for.
-    async fn apply(&self, message: &Message) -> usize {
+    pub(crate) async fn apply(&self, message: &Message) -> usize {
         self.0.apply(&self.0.host, message).await
     }
 
@@ -390,9 +399,12 @@ impl Manager {
 }
 
 impl Shared {
-    async fn apply(&self, host: &HostId, message: &Message) -> usize {
-        let server = self.server.lock().upgrade();
-        match server {
+    pub(crate) fn server(&self) -> Option<Arc<Server>> {
+        self.server.lock().upgrade()
+    }
+
+    pub(crate) async fn apply(&self, host: &HostId, message: &Message) -> usize {
+        match self.server() {
             Some(server) => server.apply(host, message).await,
             None => 0,
         }
@@ -400,6 +412,10 @@ impl Shared {
 }
 
 impl Listener for Shared {
+    fn resumed(&self, deaf: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.ask_for_revocations(deaf))
+    }
+
     fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let own = envelope.host == self.host;
@@ -407,8 +423,13 @@ impl Listener for Shared {
                 Message::Callback { callback, answer } if own => {
                     self.waiting.answered(callback, answer);
                 }
+                Message::Revoke { .. } => self.hear_revocation(&envelope, own).await,
+                Message::Revoked { id, sockets } if own => {
+                    self.confirmations.confirm(*id, *sockets);
+                }
+                Message::Missed { since } if !own => self.repeat_revocations(*since),
                 // What is our own was done before it was published.
-                Message::Callback { .. } => {}
+                Message::Callback { .. } | Message::Revoked { .. } => {}
                 _ if own => {}
                 message => {
                     self.apply(&envelope.host, message).await;

@@ -20,6 +20,10 @@ pub enum DisconnectReason {
     PingTimeout,
     /// The client did not read what was sent to it.
     SlowConsumer,
+    /// Its access was [revoked](crate::Manager::revoke).
+    Revoked,
+    /// Its session's [expiry](crate::Session::set_expiry) has come.
+    Expired,
     /// The server is shutting down.
     Shutdown,
 }
@@ -34,6 +38,8 @@ impl DisconnectReason {
             Self::ParseError => "parse error",
             Self::PingTimeout => "ping timeout",
             Self::SlowConsumer => "slow consumer",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
             Self::Shutdown => "server shutting down",
         }
     }
@@ -53,6 +59,8 @@ impl From<CloseReason> for DisconnectReason {
             CloseReason::ProtocolError => Self::ParseError,
             CloseReason::PingTimeout => Self::PingTimeout,
             CloseReason::SlowConsumer => Self::SlowConsumer,
+            CloseReason::Revoked => Self::Revoked,
+            CloseReason::Expired => Self::Expired,
             CloseReason::Shutdown => Self::Shutdown,
             _ => Self::TransportClose,
         }

@@ -51,6 +51,10 @@ impl<M: Clone> Rooms<M> {
         member.rooms
     }
 
+    pub(crate) fn members(&self) -> impl Iterator<Item = &M> {
+        self.members.values().map(|member| &member.handle)
+    }
+
     pub(crate) fn get(&self, sid: &Sid) -> Option<&M> {
         self.members.get(sid).map(|member| &member.handle)
     }

@@ -14,7 +14,7 @@ use fast_app_engineio::{
     Config, Connection, Engine, EngineIoLayer, Fanout, Handler, Origins, Session as Transport, Sid,
 };
 use http::request::Parts;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::{
     bus::{Callback, HostId, Message},
@@ -25,6 +25,7 @@ use crate::{
     name::{MAX_ROOM_NAME, RoomName},
     namespace::Namespace,
     packet::{self, PacketLimits},
+    revocation::{Log, Users},
     rooms::Rooms,
     socket::{Socket, WeakSocket},
     values::Values,
@@ -94,6 +95,8 @@ pub(crate) struct Server {
     max_payload: usize,
     /// Numbers of events to many whose acknowledgements are wanted.
     ack_ids: AtomicU64,
+    users: Users,
+    revocations: Mutex<Log>,
 }
 
 /// What acknowledgements of an event are for: they go to the manager that emitted it.
@@ -117,6 +120,10 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn occupants(&self, room: &str) -> Vec<Socket> {
         self.rooms.read().occupants(room)
+    }
+
+    pub(crate) fn members(&self) -> Vec<Socket> {
+        self.rooms.read().members().cloned().collect()
     }
 }
 
@@ -332,6 +339,8 @@ impl SocketIoBuilder {
             limits: self.limits,
             max_payload: self.config.max_payload,
             ack_ids: AtomicU64::new(0),
+            users: Users::default(),
+            revocations: Mutex::default(),
         });
         server.manager.attach(&server)?;
         server.manager.clone().adopt();
@@ -354,8 +363,20 @@ impl Server {
         self.endpoints.get(namespace).cloned()
     }
 
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values().map(Arc::as_ref)
+    }
+
     pub(crate) fn manager(&self) -> &Manager {
         &self.manager
+    }
+
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
+    }
+
+    pub(crate) fn revocations(&self) -> &Mutex<Log> {
+        &self.revocations
     }
 
     pub(crate) fn state(&self) -> &Values {
@@ -454,7 +475,8 @@ impl Server {
                 let answering = Answering { host, callback };
                 return self.deliver_with_acks(emit, answering).await;
             }
-            Message::Callback { .. } => {}
+            Message::Callback { .. } | Message::Revoked { .. } | Message::Missed { .. } => {}
+            Message::Revoke { revocation, id, .. } => return self.revoke(host, *id, revocation),
             Message::Disconnect { sid, namespace } => {
                 self.with_socket(namespace, sid, Socket::disconnect)
             }
@@ -504,7 +526,7 @@ fn forget_answers(sockets: &[Socket], id: u64, timeout: Duration) {
 }
 
 /// Runs what was to happen when a socket leaves a room, which it has.
-fn forget_room(socket: Socket, room: &str) {
+pub(crate) fn forget_room(socket: Socket, room: &str) {
     if let Ok(room) = RoomName::new(room) {
         tokio::spawn(async move { socket.left(&room).await });
     }

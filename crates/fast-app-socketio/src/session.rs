@@ -1,6 +1,6 @@
 //! What is known of a connection.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use crate::client::Client;
 
@@ -39,6 +39,34 @@ impl Session {
     /// Takes the value of this type out.
     pub fn remove<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.0.values().lock().remove()
+    }
+
+    /// Says whose connection this is, so that access can be taken away from the user, wherever connected, by
+    /// [`Manager::revoke`](crate::Manager::revoke). A connection has one user; another id takes the place of the first. Call it
+    /// in `on_connect`: then a revocation that comes while that runs is not missed.
+    ///
+    /// It is only a name: who the user is and what they may do belongs into a value of your own.
+    pub fn set_user_id(&self, id: impl Into<Arc<str>>) {
+        self.0.set_user(id.into());
+    }
+
+    /// What [`Session::set_user_id`] said.
+    pub fn user_id(&self) -> Option<Arc<str>> {
+        self.0.user()
+    }
+
+    /// Lets the client's access end at this time: it gets an `error` event `{"type":"expired"}` in each of its namespaces and
+    /// is disconnected, within a second. A later call counts instead, for a token that was renewed; `None` means never, as it
+    /// is without a call.
+    ///
+    /// ```
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # fn example(session: &fast_app_socketio::Session, exp: u64) {
+    /// session.set_expiry(UNIX_EPOCH + Duration::from_secs(exp)); // the claim `exp` of a JWT
+    /// # }
+    /// ```
+    pub fn set_expiry(&self, at: impl Into<Option<SystemTime>>) {
+        self.0.set_expiry(at.into());
     }
 
     /// The application's state of this type, as it was passed to `SocketIo::builder().state(..)`.

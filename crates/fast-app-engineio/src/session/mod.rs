@@ -324,8 +324,9 @@ impl Session {
         }
     }
 
-    /// Writes what is queued to the WebSocket, without waiting.
-    pub(crate) fn flush(self: &Arc<Self>) {
+    /// Writes what is queued to the WebSocket now, as far as it can be written without waiting. A flusher does it soon in
+    /// any case.
+    pub fn flush(self: &Arc<Self>) {
         let flushed = self.state.lock().flush();
         match flushed {
             Flushed::Rest => {}
@@ -472,20 +473,22 @@ impl State {
                 self.outbox.push(Frame::control(goodbye));
                 polling.wake();
                 match reason {
-                    CloseReason::Server | CloseReason::Shutdown => Forget::AfterGoodbye,
+                    CloseReason::Server
+                    | CloseReason::Revoked
+                    | CloseReason::Expired
+                    | CloseReason::Shutdown => Forget::AfterGoodbye,
                     _ => Forget::Now,
                 }
             }
             Transport::WebSocket(_) => {
-                let slow = reason == CloseReason::SlowConsumer;
                 self.outbox
-                    .push(Frame::close(code, if slow { "slow consumer" } else { "" }));
+                    .push(Frame::close(code, reason.websocket_text()));
                 if self.flush == Flush::Idle {
                     self.flush = Flush::Listed;
                 }
-                match slow {
-                    true => Forget::Now,
-                    false => Forget::AfterGoodbye,
+                match reason {
+                    CloseReason::SlowConsumer => Forget::Now,
+                    _ => Forget::AfterGoodbye,
                 }
             }
         })

@@ -8,19 +8,22 @@ mod memory;
 pub(crate) mod python;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod workers;
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 pub use memory::MemoryBus;
 #[cfg(feature = "redis")]
 pub use redis::{Profile, RedisBus, RedisBusBuilder};
 
-use crate::{emit::Emit, payload::Payload};
+use crate::{emit::Emit, payload::Payload, revocation::Revocation};
 
 /// The variable that chooses the bus.
 const URL: &str = "REDIS_SOCKETIO_URL";
@@ -92,6 +95,12 @@ pub struct BusStats {
 pub trait Listener: Send + Sync {
     /// A message has come. The next one waits until this is done.
     fn receive(&self, envelope: Envelope) -> BoxFuture<'_, ()>;
+
+    /// Messages are heard now, after none was for so long, since [`Bus::listen`] if it is the first time.
+    fn resumed(&self, deaf: Duration) -> BoxFuture<'_, ()> {
+        let _ = deaf;
+        Box::pin(async {})
+    }
 }
 
 /// A message and who sent it.
@@ -152,6 +161,27 @@ pub enum Message {
         room: String,
         /// Its namespace.
         namespace: String,
+    },
+    /// Access is to be taken away, and that confirmed by [`Message::Revoked`].
+    Revoke {
+        /// Whose, and to what.
+        revocation: Revocation,
+        /// Its number, among those of the envelope's host.
+        id: u64,
+        /// It is repeated, by whomever, for those who have missed it, and not confirmed.
+        again: bool,
+    },
+    /// Access has been taken away. The envelope's host is not the sender but the manager that asked for it.
+    Revoked {
+        /// As in the revocation.
+        id: u64,
+        /// How many sockets were taken out.
+        sockets: usize,
+    },
+    /// The sender has heard nothing for a while: revocations of that time are to be repeated.
+    Missed {
+        /// How long ago that began.
+        since: Duration,
     },
 }
 

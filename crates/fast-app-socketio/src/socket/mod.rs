@@ -7,6 +7,7 @@
 
 mod acks;
 mod broadcast;
+mod entry;
 mod work;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use broadcast::Broadcast;
+pub use entry::Entry;
 use fast_app_engineio::{CloseReason, Fanout, Frame, Session as Transport, Sid};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -33,6 +35,7 @@ use crate::{
     packet,
     payload::Payload,
     reason::DisconnectReason,
+    revocation::Position,
     server::Endpoint,
     session::Session,
     values::Values,
@@ -175,6 +178,11 @@ impl Socket {
     ///
     /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
     pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
+        self.enter(room, None)
+    }
+
+    /// Enters a room, unless access to it was revoked since a position of the log.
+    fn enter(&self, room: &str, since: Option<Position>) -> Result<bool, SocketError> {
         let room = RoomName::new(room)?;
         let limits = self.0.client.server().limits();
         if room.as_str().len() > limits.room_name {
@@ -192,6 +200,9 @@ impl Socket {
             Phase::Connected => rooms.rooms_of(&self.0.sid),
             Phase::Closed(_) => return Err(SocketError::Disconnected),
         };
+        if since.is_some_and(|since| self.is_revoked(since, Some(&room))) {
+            return Err(SocketError::Revoked);
+        }
         if entered.contains(&room) {
             return Ok(false);
         }
@@ -305,11 +316,15 @@ impl Socket {
         }
     }
 
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.0.client
+    }
+
     pub(crate) fn transport(&self) -> &Arc<Transport> {
         &self.0.transport
     }
 
-    fn send(&self, frames: &[Frame]) -> Result<(), SocketError> {
+    pub(crate) fn send(&self, frames: &[Frame]) -> Result<(), SocketError> {
         {
             let mut state = self.0.state.lock();
             match &mut state.phase {
@@ -330,6 +345,7 @@ impl Socket {
 
     /// Asks the application whether the client may connect, and tells the client.
     pub(crate) async fn connect(self, auth: Auth) {
+        let since = self.0.client.server().revocations().lock().position();
         let allowed = match &self.0.endpoint.handlers.connect {
             None => Ok(()),
             Some(handler) => self
@@ -339,7 +355,10 @@ impl Socket {
         };
         match allowed {
             Ok(()) => {
-                if let Err(reason) = self.accept() {
+                if let Err(reason) = self.accept(since) {
+                    if reason == DisconnectReason::Revoked {
+                        self.refuse(&ConnectionRefused::new("Access revoked"));
+                    }
                     self.disconnected(reason).await;
                 }
             }
@@ -363,10 +382,14 @@ impl Socket {
     }
 
     /// Confirms the connection: first the packet, then what was held back, then the rooms. Fails when the client has
-    /// gone meanwhile.
-    fn accept(&self) -> Result<(), DisconnectReason> {
+    /// gone meanwhile, or its access was revoked since this position of the log.
+    fn accept(&self, since: Position) -> Result<(), DisconnectReason> {
         let mut state = self.0.state.lock();
+        let mut rooms = self.0.endpoint.rooms.write();
         let (held, entered) = match &mut state.phase {
+            Phase::Connecting { .. } if self.is_revoked(since, None) => {
+                return Err(DisconnectReason::Revoked);
+            }
             Phase::Connecting { held, rooms } => (mem::take(held), mem::take(rooms)),
             Phase::Connected => return Ok(()),
             Phase::Closed(reason) => return Err(*reason),
@@ -375,14 +398,23 @@ impl Socket {
         let frames = self.greeting(held);
         let mut fanout = Fanout::new(&frames);
         fanout.push(&self.0.transport);
-        let mut rooms = self.0.endpoint.rooms.write();
         rooms.insert(self.0.sid, self.clone());
         for room in entered {
-            rooms.enter(&self.0.sid, room);
+            if !self.is_revoked(since, Some(&room)) {
+                rooms.enter(&self.0.sid, room);
+            }
         }
         drop((rooms, state));
         self.0.client.joined();
         Ok(())
+    }
+
+    /// Whether access to the server or to a room was revoked since then. It is asked under the lock of the rooms: a
+    /// revocation writes into the log first and then looks who is in them, so it is seen here or sees this socket there.
+    fn is_revoked(&self, since: Position, room: Option<&RoomName>) -> bool {
+        let log = self.0.client.server().revocations().lock();
+        let room = room.map(|room| (self.namespace(), room));
+        log.revoked_since(since, room, |who| self.0.client.is(who))
     }
 
     /// The confirmation, and behind it what was sent while the socket was connecting.

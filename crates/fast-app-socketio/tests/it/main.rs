@@ -6,6 +6,7 @@
 //! | `events`, `acks`, `binary` | what travels between them |
 //! | `rooms`, `reach`, `bus` | one event to many sockets, here and on other workers |
 //! | `fleet` | the same with Python workers among them |
+//! | `revocation` | access that is taken away |
 //! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
 //! | `resources` | what a client can make a server use |
@@ -30,6 +31,7 @@ mod mixed;
 mod outage;
 mod reach;
 mod resources;
+mod revocation;
 mod rooms;
 mod suite;
 

@@ -19,6 +19,9 @@
 //! ```text
 //! {"method":"beat","host_id":H}
 //! ```
+//!
+//! and messages with a first key `"for":"python"`, which workers of FastApp pass over: what they say of a revocation is
+//! told to them on a channel of their own.
 
 mod reader;
 mod writer;
@@ -27,9 +30,11 @@ use std::str::FromStr;
 
 use super::HostId;
 pub(crate) use reader::{DecodeError, decode};
-pub(crate) use writer::encode;
+pub(crate) use writer::{encode, encode_revocation};
 
 const BEAT: &str = r#"{"method":"beat","host_id":"#;
+/// How begins what is for python-socketio alone.
+const FOR_PYTHON: &str = r#"{"for":"python","#;
 
 /// Which versions of python-socketio share a channel. Messages carry no version, so all workers must be of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +65,9 @@ pub(super) fn encode_beat(host: &HostId) -> String {
     format!("{BEAT}{}}}", text(&host.0))
 }
 
-/// Whether this is the beat of some worker.
-pub(super) fn is_beat(bytes: &[u8]) -> bool {
-    bytes.starts_with(BEAT.as_bytes())
+/// Whether this is the beat of some worker, or for python-socketio alone.
+pub(super) fn is_not_for_us(bytes: &[u8]) -> bool {
+    bytes.starts_with(BEAT.as_bytes()) || bytes.starts_with(FOR_PYTHON.as_bytes())
 }
 
 fn text(text: &str) -> String {
@@ -77,9 +82,9 @@ mod tests {
     #[test]
     fn beats_are_told_from_messages() {
         let beat = encode_beat(&HostId::random());
-        assert!(is_beat(beat.as_bytes()));
+        assert!(is_not_for_us(beat.as_bytes()));
         assert!(serde_json::from_str::<serde_json::Value>(&beat).is_ok());
-        assert!(!is_beat(br#"{"method":"emit","host_id":"h"}"#));
+        assert!(!is_not_for_us(br#"{"method":"emit","host_id":"h"}"#));
     }
 
     #[test]
@@ -134,7 +139,7 @@ mod tests {
                 host: HostId::random(),
                 message,
             };
-            let written = encode(&envelope, Profile::V5_15);
+            let written = encode(&envelope, Profile::V5_15).unwrap();
             let read = decode(written.as_bytes(), Profile::V5_15, 1 << 20);
             assert_eq!(read.unwrap(), envelope);
         }

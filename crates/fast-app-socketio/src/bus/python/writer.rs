@@ -4,15 +4,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::value::RawValue;
 
 use super::{
-    super::{Callback, Envelope, Message},
-    Profile, text,
+    super::{Callback, Envelope, HostId, Message},
+    FOR_PYTHON, Profile, text,
 };
-use crate::{emit::Recipients, payload::Payload};
+use crate::{
+    emit::Recipients,
+    payload::Payload,
+    revocation::{Place, Revocation, Who},
+};
 
-/// Writes a message.
-pub(crate) fn encode(envelope: &Envelope, profile: Profile) -> String {
+/// Writes a message; `None` when python-socketio knows no such thing.
+pub(crate) fn encode(envelope: &Envelope, profile: Profile) -> Option<String> {
     let host = text(&envelope.host.0);
-    match &envelope.message {
+    Some(match &envelope.message {
         Message::Emit { emit, callback } => format!(
             r#"{{"method":"emit","event":{},"data":{},"binary":{},"namespace":{},"room":{},"skip_sid":{},"callback":{},"host_id":{host}}}"#,
             text(&emit.event),
@@ -71,7 +75,32 @@ pub(crate) fn encode(envelope: &Envelope, profile: Profile) -> String {
             text(room),
             text(namespace)
         ),
-    }
+        Message::Revoke { .. } | Message::Revoked { .. } | Message::Missed { .. } => return None,
+    })
+}
+
+/// The same for python-socketio, as far as it understands it: it knows no users. Workers of FastApp have heard of it
+/// otherwise.
+pub(crate) fn encode_revocation(revocation: &Revocation, host: &HostId) -> Option<String> {
+    let message = match (&revocation.who, revocation.from.clone()) {
+        (Who::Everybody, Some(Place { namespace, room })) => Message::CloseRoom {
+            room: room.to_string(),
+            namespace,
+        },
+        (Who::Session(sid), Some(Place { namespace, room })) => Message::LeaveRoom {
+            sid: sid.clone(),
+            room: room.to_string(),
+            namespace,
+        },
+        (Who::Session(sid), None) => Message::Disconnect {
+            sid: sid.clone(),
+            namespace: "/".to_owned(),
+        },
+        (Who::User(_), _) | (Who::Everybody, None) => return None,
+    };
+    let host = host.clone();
+    let text = encode(&Envelope { host, message }, Profile::default())?;
+    Some(format!("{FOR_PYTHON}{}", &text[1..]))
 }
 
 fn encode_membership(method: &str, sid: &str, room: &str, namespace: &str, host: &str) -> String {

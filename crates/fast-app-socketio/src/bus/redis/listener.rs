@@ -23,9 +23,10 @@ use redis::{Msg, RedisError};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{
-    Options, Stats, publisher::Publisher, python, retry::Retry, stats::Hearing, target::Target,
+    Channel, Options, Stats, publisher::Publisher, python, retry::Retry, stats::Hearing,
+    target::Target,
 };
-use crate::bus::{HostId, Listener, python::DecodeError};
+use crate::bus::{HostId, Listener, python::DecodeError, workers};
 
 /// Beats that may be missed.
 const MISSED_BEATS: u32 = 3;
@@ -66,11 +67,16 @@ pub(super) async fn listen_forever(ear: Ear, mut hearing: Hearing, listener: Wea
     ));
     let queue = Queue { queue, backlog };
     let mut retry = Retry::new();
+    let begun = Instant::now();
     let mut deaf_since = None;
     while listener.strong_count() > 0 {
         let started = Instant::now();
+        let resumed = |ear: &Ear| {
+            ear.announce(deaf_since);
+            ear.resumed(deaf_since.unwrap_or(begun), &listener);
+        };
         let wanted = || listener.strong_count() > 0;
-        let listening = ear.listen_once(&queue, &mut hearing, deaf_since, wanted);
+        let listening = ear.listen_once(&queue, &mut hearing, resumed, wanted);
         let Some(ended) = listening.await else { return };
         let heard = hearing.end();
         report(&ear, &ended, heard || deaf_since.is_none());
@@ -104,10 +110,16 @@ impl Ear {
         &self,
         queue: &Queue,
         hearing: &mut Hearing,
-        deaf_since: Option<Instant>,
+        resumed: impl Fn(&Self),
         wanted: impl Fn() -> bool,
     ) -> Option<Ended> {
-        let mut messages = match self.target.subscribe(&self.options.channel).await {
+        let channels =
+            [Channel::Events, Channel::Workers].map(|channel| self.options.name(channel));
+        let mut messages = match self
+            .target
+            .subscribe(&channels.each_ref().map(|name| &**name))
+            .await
+        {
             Ok(pubsub) => pubsub.into_on_message(),
             Err(error) => return Some(Ended::Redis(error)),
         };
@@ -125,7 +137,7 @@ impl Ear {
                         if !hearing.hears() {
                             hearing.begin();
                             beat_at = Instant::now() + every;
-                            self.announce(deaf_since);
+                            resumed(self);
                         }
                     }
                     Some(message) => if let Err(overrun) = queue.push(message) {
@@ -142,6 +154,14 @@ impl Ear {
                 }
                 () = tokio::time::sleep_until(silent_at) => return Some(Ended::Silent),
             }
+        }
+    }
+
+    /// Tells the listener that it may have missed something, since a connection that died without a word was heard last.
+    fn resumed(&self, deaf_since: Instant, listener: &Weak<dyn Listener>) {
+        let deaf = deaf_since.elapsed() + self.options.beat * MISSED_BEATS;
+        if let Some(listener) = listener.upgrade() {
+            tokio::spawn(async move { listener.resumed(deaf).await });
         }
     }
 
@@ -170,7 +190,7 @@ struct Queue {
 impl Queue {
     /// Bounded in bytes: what is too much is not dropped one by one, the connection ends instead and the loss is logged.
     fn push(&self, message: Msg) -> Result<(), Ended> {
-        if python::is_beat(message.get_payload_bytes()) {
+        if python::is_not_for_us(message.get_payload_bytes()) {
             return Ok(());
         }
         let bytes = message.get_payload_bytes().len();
@@ -191,13 +211,17 @@ async fn work(
     options: Options,
     listener: Weak<dyn Listener>,
 ) {
+    let channel = options.name(Channel::Workers).into_owned();
     while let Some(message) = messages.recv().await {
         let Some(listener) = listener.upgrade() else {
             return;
         };
         let bytes = message.get_payload_bytes();
         let handled = async {
-            let envelope = python::decode(bytes, options.profile, options.max_message)?;
+            let envelope = match message.get_channel_name() == channel {
+                true => workers::decode(bytes, options.max_message)?,
+                false => python::decode(bytes, options.profile, options.max_message)?,
+            };
             listener.receive(envelope).await;
             Ok(())
         };

@@ -10,6 +10,7 @@ mod stats;
 mod target;
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Weak},
     time::Duration,
@@ -25,7 +26,10 @@ use self::{
     target::Target,
 };
 pub use super::python::Profile;
-use super::{BoxFuture, Bus, BusError, BusStats, Envelope, Listener, OnOutage, Published, python};
+use super::{
+    BoxFuture, Bus, BusError, BusStats, Envelope, Listener, Message, OnOutage, Published, python,
+    workers,
+};
 
 /// The channel of python-socketio. The number of a database does not separate channels.
 pub(super) const DEFAULT_CHANNEL: &str = "socketio";
@@ -63,6 +67,24 @@ struct Options {
     beat: Duration,
     max_message: usize,
     max_spool: usize,
+}
+
+/// A channel of Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channel {
+    /// Shared with python-socketio.
+    Events,
+    /// Where workers of FastApp are among themselves.
+    Workers,
+}
+
+impl Options {
+    fn name(&self, channel: Channel) -> Cow<'_, str> {
+        match channel {
+            Channel::Events => Cow::Borrowed(&self.channel),
+            Channel::Workers => Cow::Owned(format!("{}:workers", self.channel)),
+        }
+    }
 }
 
 impl RedisBus {
@@ -105,7 +127,8 @@ impl RedisBus {
 }
 
 impl RedisBusBuilder {
-    /// The channel, `socketio` by default. Whoever is to hear each other must use the same.
+    /// The channel, `socketio` by default. Whoever is to hear each other must use the same. On a second one, `<channel>:workers`,
+    /// workers of FastApp tell each other what python-socketio does not know.
     pub fn channel(mut self, channel: impl Into<String>) -> Self {
         self.options.channel = channel.into();
         self
@@ -167,15 +190,18 @@ impl Bus for RedisBus {
         envelope: &'a Envelope,
         on_outage: OnOutage,
     ) -> BoxFuture<'a, Result<Published, BusError>> {
-        let (text, limit) = (
-            python::encode(envelope, self.options.profile),
-            self.options.max_message,
-        );
         Box::pin(async move {
-            match text.len() {
-                bytes if bytes > limit => Err(BusError::TooLarge { bytes, limit }),
-                _ => self.publisher.publish(text, on_outage).await,
+            if let Some(text) = python::encode(envelope, self.options.profile) {
+                return self.send(Channel::Events, text, on_outage).await;
             }
+            let text = workers::encode(envelope).expect("python-socketio knows all other messages");
+            let published = self.send(Channel::Workers, text, on_outage).await?;
+            if let Message::Revoke { revocation, .. } = &envelope.message
+                && let Some(text) = python::encode_revocation(revocation, &envelope.host)
+            {
+                self.send(Channel::Events, text, on_outage).await?;
+            }
+            Ok(published)
         })
     }
 
@@ -196,6 +222,21 @@ impl Bus for RedisBus {
 
     fn stats(&self) -> BusStats {
         self.stats.read()
+    }
+}
+
+impl RedisBus {
+    async fn send(
+        &self,
+        channel: Channel,
+        text: String,
+        on_outage: OnOutage,
+    ) -> Result<Published, BusError> {
+        let (bytes, limit) = (text.len(), self.options.max_message);
+        match bytes > limit {
+            true => Err(BusError::TooLarge { bytes, limit }),
+            false => self.publisher.publish(channel, text, on_outage).await,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Options, Stats,
+    Channel, Options, Stats,
     retry::Retry,
     target::{CONNECT_TIMEOUT, Target},
 };
@@ -44,6 +44,7 @@ type Answer = oneshot::Sender<Result<Published, BusError>>;
 
 /// A message and who waits for its answer, if anybody does.
 struct Job {
+    channel: Channel,
     text: String,
     on_outage: OnOutage,
     answer: Option<Answer>,
@@ -76,11 +77,13 @@ impl Publisher {
 
     pub(super) async fn publish(
         &self,
+        channel: Channel,
         text: String,
         on_outage: OnOutage,
     ) -> Result<Published, BusError> {
         let (answer, answered) = oneshot::channel();
         let job = Job {
+            channel,
             text,
             on_outage,
             answer: Some(answer),
@@ -94,6 +97,7 @@ impl Publisher {
     /// when it does not arrive.
     pub(super) fn publish_soon(&self, text: String) {
         let _ = self.queue().try_send(Job {
+            channel: Channel::Events,
             text,
             on_outage: OnOutage::Raise,
             answer: None,
@@ -258,7 +262,8 @@ impl Task {
     async fn send_spool(&mut self) -> RedisResult<()> {
         while !self.spool.is_empty() {
             let batch = self.spool.batch();
-            let answers = self.pipeline(batch.iter().map(String::as_str)).await?;
+            let texts = batch.iter().map(|text| (Channel::Events, text.as_str()));
+            let answers = self.pipeline(texts).await?;
             for (text, answer) in batch.into_iter().zip(answers) {
                 self.spool.sent(text.len());
                 if let Err(error) = answer {
@@ -275,7 +280,7 @@ impl Task {
             return Ok(());
         }
         let answers = match self
-            .pipeline(jobs.iter().map(|job| job.text.as_str()))
+            .pipeline(jobs.iter().map(|job| (job.channel, job.text.as_str())))
             .await
         {
             Ok(answers) => answers,
@@ -284,7 +289,9 @@ impl Task {
         for (job, answer) in jobs.into_iter().zip(answers) {
             let answer = match answer {
                 Ok(listeners) => {
-                    self.audience = listeners;
+                    if job.channel == Channel::Events {
+                        self.audience = listeners;
+                    }
                     Ok(Published::Heard(Some(listeners)))
                 }
                 Err(error) => Err(error.into()),
@@ -297,16 +304,14 @@ impl Task {
     /// Publishes texts at once. An answer each, or one error when the connection is gone.
     async fn pipeline<'a>(
         &mut self,
-        texts: impl Iterator<Item = &'a str>,
+        texts: impl Iterator<Item = (Channel, &'a str)>,
     ) -> RedisResult<Vec<RedisResult<usize>>> {
         let connection = self.connection.as_mut().expect("it was connected before");
         let mut pipeline = redis::pipe();
         pipeline.ignore_errors();
-        for text in texts {
-            pipeline
-                .cmd("PUBLISH")
-                .arg(&self.shared.options.channel)
-                .arg(text);
+        for (channel, text) in texts {
+            let channel = self.shared.options.name(channel);
+            pipeline.cmd("PUBLISH").arg(&*channel).arg(text);
         }
         connection.used = Instant::now();
         let answers = pipeline.query_async(&mut connection.redis).await;
@@ -330,8 +335,10 @@ impl Task {
     fn fail(&mut self, jobs: Vec<Job>, error: &RedisError) {
         for job in jobs {
             let answer = match job.on_outage {
-                OnOutage::Spool => self.spool.push(job.text).map(|()| Published::Spooled),
-                OnOutage::Raise | OnOutage::Log => Err(BusError::from(error.clone())),
+                OnOutage::Spool if job.channel == Channel::Events => {
+                    self.spool.push(job.text).map(|()| Published::Spooled)
+                }
+                _ => Err(BusError::from(error.clone())),
             };
             self.answer(job.answer, answer);
         }

@@ -102,11 +102,11 @@ impl Target {
         .await
     }
 
-    /// A connection that hears `channel`.
-    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<redis::aio::PubSub> {
+    /// A connection that hears these channels.
+    pub(super) async fn subscribe(&self, channels: &[&str]) -> RedisResult<redis::aio::PubSub> {
         within(CONNECT_TIMEOUT, async {
             let mut pubsub = self.client().await?.get_async_pubsub().await?;
-            pubsub.subscribe(channel).await?;
+            pubsub.subscribe(channels).await?;
             Ok(pubsub)
         })
         .await

@@ -143,7 +143,7 @@ async fn connections(redis: &RedisServer) -> u64 {
 async fn a_connection_on_which_nothing_comes_is_no_listening() {
     let redis = RedisServer::spawn().await;
     // It may subscribe, but its beats go nowhere.
-    let rules = "on >word resetchannels &socketio +subscribe +client";
+    let rules = "on >word resetchannels &socketio &socketio:workers +subscribe +client";
     let rules: Vec<&str> = rules.split(' ').collect();
     redis
         .cli(&[&["ACL", "SETUSER", "mute"][..], &rules].concat())

@@ -96,7 +96,7 @@ pub(crate) async fn until_listening(manager: &Manager) {
 }
 
 /// Waits until this holds.
-async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     let held = async {
         while !condition() {
             tokio::task::yield_now().await;
@@ -105,6 +105,6 @@ async fn until(condition: impl Fn() -> bool) {
     timeout(TIMEOUT, held).await.unwrap();
 }
 
-fn redis_bus(redis: &RedisServer) -> Arc<dyn Bus> {
+pub(crate) fn redis_bus(redis: &RedisServer) -> Arc<dyn Bus> {
     Arc::new(RedisBus::new(&redis.url()).unwrap())
 }

@@ -1,0 +1,105 @@
+//! What workers tell each other of revocations.
+
+use std::{mem, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+
+use super::log::Entry;
+use crate::{
+    bus::{Bus, Envelope, Message, OnOutage},
+    manager::Shared,
+};
+
+/// How much longer ago than a worker says a revocation may be that it has missed.
+const MARGIN: Duration = Duration::from_secs(10);
+/// How often revocations are repeated, whoever asks.
+const REPEAT_EVERY: Duration = Duration::from_millis(250);
+
+/// How far back revocations are about to be repeated, if they are.
+#[derive(Default)]
+pub(crate) struct Repeating(Arc<Mutex<Option<Duration>>>);
+
+impl Shared {
+    /// A revocation has come: it is done, then confirmed. Our own was done before it was published.
+    pub(crate) async fn hear_revocation(&self, envelope: &Envelope, own: bool) {
+        let Message::Revoke { id, again, .. } = envelope.message else {
+            return;
+        };
+        let sockets = match own {
+            true => 0,
+            false => self.apply(&envelope.host, &envelope.message).await,
+        };
+        match (again, own) {
+            (true, _) => return,
+            (false, true) => return self.confirmations.confirm(id, 0),
+            (false, false) => {}
+        }
+        let confirmation = Envelope {
+            host: envelope.host.clone(),
+            message: Message::Revoked { id, sockets },
+        };
+        if let Err(error) = self.bus.publish(&confirmation, OnOutage::Raise).await {
+            tracing::warn!(%error, "a confirmation did not reach the worker that revoked access");
+        }
+    }
+
+    /// Nothing was heard for a while: others are asked for what was revoked meanwhile.
+    pub(crate) async fn ask_for_revocations(&self, deaf: Duration) {
+        if self.server().is_none() {
+            return;
+        }
+        let question = Envelope {
+            host: self.host.clone(),
+            message: Message::Missed { since: deaf },
+        };
+        if let Err(error) = self.bus.publish(&question, OnOutage::Raise).await {
+            tracing::warn!(%error, "other workers could not be asked for revocations that were missed");
+        }
+    }
+
+    /// A worker has missed what was sent for a while. Who has a revocation already takes no notice of it, so one answer
+    /// serves all who ask.
+    pub(crate) fn repeat_revocations(&self, since: Duration) {
+        let Some(server) = self.server() else { return };
+        let Repeating(wanted) = &self.repeating;
+        let since = since.saturating_add(MARGIN);
+        let mut longest = wanted.lock();
+        let under_way = longest.is_some();
+        *longest = longest.max(Some(since));
+        if under_way {
+            return;
+        }
+        let (wanted, bus) = (wanted.clone(), self.bus.clone());
+        let server = Arc::downgrade(&server);
+        tokio::spawn(async move {
+            tokio::time::sleep(REPEAT_EVERY).await;
+            let since = mem::take(&mut *wanted.lock()).unwrap_or_default();
+            let entries = server
+                .upgrade()
+                .map(|server| server.revocations().lock().recent(since));
+            repeat(&*bus, entries.unwrap_or_default()).await;
+        });
+    }
+}
+
+async fn repeat(bus: &dyn Bus, entries: Vec<Entry>) {
+    for Entry {
+        host,
+        id,
+        revocation,
+        ..
+    } in entries
+    {
+        let message = Message::Revoke {
+            revocation,
+            id,
+            again: true,
+        };
+        let envelope = Envelope { host, message };
+        if let Err(error) = bus.publish(&envelope, OnOutage::Raise).await {
+            // Who asked will ask again when it hears the bus again.
+            tracing::warn!(%error, "revocations could not be repeated for a worker that missed them");
+            return;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The last revocations of a server, for what was being decided meanwhile and for workers that missed them. Pure.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{Place, Revocation, Who};
+use crate::{bus::HostId, name::RoomName};
+
+/// How many are kept. What has been decided about for so long that older ones would matter is refused.
+const LENGTH: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// How many have gone.
+    forgotten: u64,
+    entries: VecDeque<Entry>,
+}
+
+/// A revocation, with the manager that made it and its number there.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) host: HostId,
+    pub(crate) id: u64,
+    pub(crate) revocation: Revocation,
+    at: Instant,
+}
+
+/// A point in the log's time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position(u64);
+
+impl Log {
+    /// The end of the log now.
+    pub(crate) fn position(&self) -> Position {
+        Position(self.forgotten + self.entries.len() as u64)
+    }
+
+    /// Whether it was not there already.
+    pub(crate) fn push(&mut self, host: &HostId, id: u64, revocation: &Revocation) -> bool {
+        let known = |entry: &Entry| entry.id == id && entry.host == *host;
+        if self.entries.iter().rev().any(known) {
+            return false;
+        }
+        if self.entries.len() == LENGTH {
+            self.entries.pop_front();
+            self.forgotten += 1;
+        }
+        self.entries.push_back(Entry {
+            host: host.clone(),
+            id,
+            revocation: revocation.clone(),
+            at: Instant::now(),
+        });
+        true
+    }
+
+    /// Whether the access of someone, whom `is` tells, was revoked since `position`: to the server or, where one is named, to
+    /// this room.
+    pub(crate) fn revoked_since(
+        &self,
+        position: Position,
+        room: Option<(&str, &RoomName)>,
+        is: impl Fn(&Who) -> bool,
+    ) -> bool {
+        let Some(skip) = position.0.checked_sub(self.forgotten) else {
+            return true;
+        };
+        let concerns = |from: &Option<Place>| match from {
+            None => true,
+            Some(place) => room == Some((place.namespace.as_str(), &place.room)),
+        };
+        self.entries
+            .iter()
+            .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+            .any(|Entry { revocation, .. }| concerns(&revocation.from) && is(&revocation.who))
+    }
+
+    /// Those that are not older than this.
+    pub(crate) fn recent(&self, age: Duration) -> Vec<Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.at.elapsed() <= age)
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out_of(room: &str) -> Revocation {
+        Revocation::new(Who::user("alice"))
+            .from_room("/", room)
+            .unwrap()
+    }
+
+    fn is_alice(who: &Who) -> bool {
+        *who == Who::user("alice")
+    }
+
+    #[test]
+    fn what_was_revoked_since_a_position_is_found_by_room_and_server() {
+        let (mut log, host) = (Log::default(), HostId::random());
+        log.push(&host, 1, &out_of("chat|1"));
+        let since = log.position();
+        let rooms = ["chat|1", "chat|2"].map(|name| RoomName::new(name).unwrap());
+        let revoked = |log: &Log, index: usize| {
+            log.revoked_since(since, Some(("/", &rooms[index])), is_alice)
+        };
+        assert!(!revoked(&log, 0), "it was before");
+        log.push(&host, 2, &out_of("chat|2"));
+        assert!(!revoked(&log, 0) && revoked(&log, 1));
+        assert!(!log.revoked_since(since, Some(("/other", &rooms[1])), is_alice));
+        assert!(!log.revoked_since(since, Some(("/", &rooms[1])), |_| false));
+        assert!(!log.revoked_since(since, None, is_alice), "only a room");
+        log.push(&host, 3, &Revocation::new(Who::user("alice")));
+        assert!(revoked(&log, 0) && log.revoked_since(since, None, is_alice));
+    }
+
+    #[test]
+    fn one_that_comes_again_is_known() {
+        let (mut log, host) = (Log::default(), HostId::random());
+        assert!(log.push(&host, 1, &out_of("chat|1")));
+        assert!(!log.push(&host, 1, &out_of("chat|1")));
+        assert!(log.push(&HostId::random(), 1, &out_of("chat|1")));
+        assert_eq!(log.recent(Duration::from_secs(60)).len(), 2);
+    }
+
+    #[test]
+    fn what_is_older_than_the_log_is_refused() {
+        let (mut log, host) = (Log::default(), HostId::random());
+        let since = log.position();
+        (0..=LENGTH as u64).for_each(|id| {
+            log.push(&host, id, &out_of("chat|1"));
+        });
+        assert_eq!(log.entries.len(), LENGTH);
+        let other = RoomName::new("chat|2").unwrap();
+        assert!(log.revoked_since(since, Some(("/", &other)), is_alice));
+        assert!(!log.revoked_since(log.position(), Some(("/", &other)), is_alice));
+    }
+}

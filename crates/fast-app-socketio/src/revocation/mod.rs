@@ -1,0 +1,217 @@
+//! Taking access away, from a room or from the server, on every worker.
+//!
+//! ```text
+//!  revoke ─► log ─► take out whoever is in ─► bus ─► every worker does the same ─► a confirmation each ─► Revoked
+//!             └ what was being decided meanwhile, a guard or `on_connect`, looks into it before it lets anybody in
+//! ```
+
+mod apply;
+mod confirmations;
+mod hear;
+mod log;
+mod users;
+
+use std::{fmt, time::Duration};
+
+use tokio::time::Instant;
+
+pub(crate) use self::{
+    apply::Notice,
+    confirmations::Confirmations,
+    hear::Repeating,
+    log::{Log, Position},
+    users::{Identity, Users},
+};
+use crate::{
+    bus::{BusError, Envelope, Message, OnOutage, Published},
+    manager::Manager,
+    name::{InvalidRoomName, RoomName},
+    server::SocketIo,
+};
+
+/// How long workers may take to confirm, if nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whose access is taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Who {
+    /// Whoever is there.
+    Everybody,
+    /// All connections of this user: see [`Session::set_user_id`](crate::Session::set_user_id).
+    User(String),
+    /// The connection of the socket with this sid.
+    Session(String),
+}
+
+impl Who {
+    /// Whoever is there.
+    pub fn everybody() -> Self {
+        Self::Everybody
+    }
+
+    /// All connections of a user: see [`Session::set_user_id`](crate::Session::set_user_id).
+    pub fn user(id: impl Into<String>) -> Self {
+        Self::User(id.into())
+    }
+
+    /// The connection of the socket with this sid, with all its namespaces.
+    pub fn session(sid: &(impl fmt::Display + ?Sized)) -> Self {
+        Self::Session(sid.to_string())
+    }
+}
+
+/// For logs: a sid is a credential, so only its beginning is shown.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody => f.write_str("everybody"),
+            Self::User(id) => write!(f, "user {id:?}"),
+            Self::Session(sid) => write!(f, "session {:?}…", sid.get(..6).unwrap_or_default()),
+        }
+    }
+}
+
+/// Whose access is taken away, and to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub(crate) who: Who,
+    /// The server, where it is no room.
+    pub(crate) from: Option<Place>,
+}
+
+/// A room of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) namespace: String,
+    pub(crate) room: RoomName,
+}
+
+impl Revocation {
+    /// Off the server: clients are told, and their connections closed.
+    pub fn new(who: Who) -> Self {
+        Self { who, from: None }
+    }
+
+    /// Out of a room of a namespace instead; the connections stay.
+    ///
+    /// # Errors
+    ///
+    /// When no room can have this name.
+    pub fn from_room(self, namespace: &str, room: &str) -> Result<Self, InvalidRoomName> {
+        let from = Place {
+            namespace: namespace.to_owned(),
+            room: RoomName::new(room)?,
+        };
+        Ok(Self {
+            from: Some(from),
+            ..self
+        })
+    }
+}
+
+/// What came of a revocation: it holds everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// How many sockets were taken out, on all workers.
+    pub sockets: usize,
+    /// How many managers of FastApp have confirmed it, this one included.
+    pub workers: usize,
+}
+
+/// Why a revocation may not hold everywhere. In this process it does.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevokeError {
+    /// Other workers could not be told.
+    #[error("other workers could not be told of the revocation")]
+    Bus(#[from] BusError),
+    /// Some workers were told and did not answer in time.
+    #[error("{confirmed} of {workers} workers have confirmed the revocation in time")]
+    Unconfirmed {
+        /// How many have confirmed.
+        confirmed: usize,
+        /// How many were told.
+        workers: usize,
+    },
+}
+
+impl Manager {
+    /// Takes access away on every worker, and returns when each of them has confirmed it: an event that is emitted after
+    /// that, anywhere, does not reach whoever lost access, and a guard or an `on_connect` that was running refuses. Clients
+    /// get an `error` event `{"type":"revoked"}`, with the `room` if it is one.
+    ///
+    /// It does not remember: who may join or connect afterwards, guards and `on_connect` decide as always. So first change what they
+    /// ask, then revoke. A worker that cannot be reached by the bus at the moment is not waited for; it does the same before
+    /// anything else when it hears the bus again. Workers with python-socketio know no users; they obey for a session and
+    /// for everybody in a room, without confirming it.
+    ///
+    /// ```no_run
+    /// # use fast_app_socketio::{Manager, Revocation, Who};
+    /// # async fn example(manager: Manager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let out = Revocation::new(Who::user("alice")).from_room("/", "chat|1")?;
+    /// let revoked = manager.revoke(out).await?;
+    /// println!("{} sockets on {} workers", revoked.sockets, revoked.workers);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When not every worker has confirmed it within 5 s; it may be done again. In this process it holds in any case.
+    pub async fn revoke(&self, revocation: Revocation) -> Result<Revoked, RevokeError> {
+        self.revoke_within(revocation, TIMEOUT).await
+    }
+
+    /// [`Manager::revoke`] with another limit of time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::revoke`].
+    pub async fn revoke_within(
+        &self,
+        revocation: Revocation,
+        timeout: Duration,
+    ) -> Result<Revoked, RevokeError> {
+        let deadline = Instant::now() + timeout;
+        let shared = self.shared();
+        let confirming = shared.confirmations.expect();
+        let message = Message::Revoke {
+            revocation,
+            id: confirming.id(),
+            again: false,
+        };
+        let local = self.apply(&message).await;
+        self.hear(deadline).await?;
+        let envelope = Envelope {
+            host: shared.host.clone(),
+            message,
+        };
+        let published = shared.bus.publish(&envelope, OnOutage::Raise).await?;
+        let workers = match published {
+            Published::Heard(Some(workers)) => workers,
+            // It does not tell: whoever confirms until the end of the time.
+            Published::Heard(None) | Published::Spooled => usize::MAX,
+        };
+        let (confirmed, elsewhere) = confirming.wait(workers, deadline).await;
+        match confirmed == workers {
+            true => Ok(Revoked {
+                sockets: local + elsewhere,
+                workers,
+            }),
+            false => Err(RevokeError::Unconfirmed { confirmed, workers }),
+        }
+    }
+}
+
+impl SocketIo {
+    /// [`Manager::revoke`] through the manager of this server.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::revoke`].
+    pub async fn revoke(&self, revocation: Revocation) -> Result<Revoked, RevokeError> {
+        self.manager().revoke(revocation).await
+    }
+}

@@ -15,6 +15,7 @@ use fast_app_engineio::{
 };
 use http::request::Parts;
 use parking_lot::{Mutex, RwLock};
+use tokio::task::coop::consume_budget;
 
 use crate::{
     bus::{Callback, HostId, Message},
@@ -397,6 +398,8 @@ impl Server {
             return 0;
         };
         if !endpoint.rooms.read().is_anybody(&emit.to) {
+            // Whoever emits to nobody in a loop must not keep the thread either.
+            consume_budget().await;
             return 0;
         }
         let frames = packet::encode_event(&emit.namespace, None, &emit.event, &emit.payload);

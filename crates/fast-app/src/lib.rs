@@ -72,6 +72,8 @@
 //! # }
 //! ```
 //!
+//! [`revoke`](revoke()) takes access away again, on every worker; [`Session::set_expiry`] lets it end with a token.
+//!
 //! The modules mirror those of FastApp for Python: `contracts` holds what an application implements, `core` what it
 //! calls. Every name is also at the root of the crate, and those that an application uses are in [`prelude`].
 
@@ -91,11 +93,13 @@ pub use contracts::{
 pub use core::broadcasting::{
     Acknowledged, Broadcast, BroadcastError, Broadcaster, ExpectAcks, Receipt, broadcast,
 };
+pub use core::revoking::{Revoke, RevokeError, revoke};
 pub use fast_app_macros::{Event, RoomName, namespace, register_room};
 pub use fast_app_socketio as socketio;
 pub use fast_app_socketio::{
     Ack, Args, Auth, Binary, Config, ConnectionRefused, Data, Delivery, DisconnectReason, Emit,
-    EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager, Namespace, Origins, Session,
-    Sid, Socket, SocketError, SocketIo, SocketIoBuilder, SocketIoError, bus, bus::OnOutage,
+    EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager, Namespace, Origins, Revoked,
+    Session, Sid, Socket, SocketError, SocketIo, SocketIoBuilder, SocketIoError, Who, bus,
+    bus::OnOutage,
 };
 pub use serve::serve;

@@ -5,6 +5,6 @@ pub use serde::{Deserialize, Serialize};
 pub use crate::{
     Ack, Auth, BroadcastError, BroadcastEvent, Broadcaster, Channels, ConnectionRefused, Data,
     DisconnectReason, Event, HandlerError, Manager, Namespace, Object, OnOutage, Payload, Receipt,
-    RegisterRoom, Resource, Room, RoomName, Session, Sid, Socket, SocketIo, SocketIoError,
-    broadcast, namespace, register_room,
+    RegisterRoom, Resource, RevokeError, Revoked, Room, RoomName, Session, Sid, Socket, SocketIo,
+    SocketIoError, Who, broadcast, namespace, register_room, revoke,
 };

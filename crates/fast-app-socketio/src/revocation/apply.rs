@@ -24,7 +24,14 @@ pub(crate) struct Notice<'a> {
     pub(crate) room: Option<&'a str>,
 }
 
-impl Notice<'_> {
+impl<'a> Notice<'a> {
+    pub(crate) fn out_of(room: &'a str) -> Self {
+        Self {
+            kind: "revoked",
+            room: Some(room),
+        }
+    }
+
     pub(crate) fn payload(&self) -> Payload {
         Payload::new(self).expect("two texts are JSON")
     }
@@ -67,11 +74,8 @@ impl Server {
                 .filter(|socket| socket.leave_room(room.as_str()))
                 .collect(),
         };
-        let notice = Notice {
-            kind: "revoked",
-            room: Some(room.as_str()),
-        };
-        let frames = packet::encode_event(namespace, None, "error", &notice.payload());
+        let notice = Notice::out_of(room.as_str()).payload();
+        let frames = packet::encode_event(namespace, None, "error", &notice);
         for socket in &left {
             // It may be gone, and needs no word then.
             let _ = socket.send(&frames);

@@ -178,11 +178,18 @@ impl Socket {
     ///
     /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
     pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
-        self.enter(room, None)
+        self.enter(room, None, &[])
     }
 
-    /// Enters a room, unless access to it was revoked since a position of the log.
-    fn enter(&self, room: &str, since: Option<Position>) -> Result<bool, SocketError> {
+    /// Enters a room, unless access to it was revoked since a position of the log. These frames come before anything that
+    /// is sent to the room.
+    fn enter(
+        &self,
+        room: &str,
+        since: Option<Position>,
+        first: &[Frame],
+    ) -> Result<bool, SocketError> {
+        let mut fanout = Fanout::new(first);
         let room = RoomName::new(room)?;
         let limits = self.0.client.server().limits();
         if room.as_str().len() > limits.room_name {
@@ -203,17 +210,23 @@ impl Socket {
         if since.is_some_and(|since| self.is_revoked(since, Some(&room))) {
             return Err(SocketError::Revoked);
         }
-        if entered.contains(&room) {
-            return Ok(false);
-        }
-        if entered.len() >= limits.rooms {
+        let is_new = !entered.contains(&room);
+        if is_new && entered.len() >= limits.rooms {
             return Err(SocketError::TooManyRooms);
         }
         match &mut state.phase {
-            Phase::Connecting { rooms, .. } => rooms.push(room),
-            _ => rooms.enter(&self.0.sid, room),
+            Phase::Connecting { rooms, held } => {
+                held.extend_from_slice(first);
+                rooms.extend(is_new.then_some(room));
+            }
+            _ => {
+                if !first.is_empty() {
+                    fanout.push(&self.0.transport);
+                }
+                rooms.enter(&self.0.sid, room);
+            }
         }
-        Ok(true)
+        Ok(is_new)
     }
 
     /// Leaves a room; whether the socket was in it.

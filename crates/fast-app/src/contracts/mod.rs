@@ -4,6 +4,7 @@ pub mod broadcast_event;
 pub mod event;
 pub mod namespace;
 pub mod payload;
+mod recheck;
 pub mod resource;
 pub mod room;
 

@@ -10,13 +10,17 @@
 use std::sync::Arc;
 
 use fast_app_socketio::{
-    Ack, Args, HandlerError, Namespace, RoomName, Session, Socket, SocketError, SocketIoError,
+    Ack, Args, HandlerError, Namespace, Payload, RoomName, Session, Socket, SocketError,
+    SocketIoError,
 };
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::room::{Room, RoomNameError};
+use super::{
+    recheck::Recheck,
+    room::{Room, RoomNameError},
+};
 
 /// Lets clients join and leave a room: `#[register_room(ChatRoom)]` calls it.
 pub trait RegisterRoom {
@@ -58,25 +62,32 @@ impl Done {
 }
 
 async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerError> {
+    let entry = socket.entry();
     let (room, name) = timeout(R::GUARD_TIMEOUT, admit::<R>(&socket.session(), args))
         .await
         .unwrap_or_else(|_| {
             let cause = format!("the guard of {} took too long", R::KEY);
             Err(HandlerError::internal(cause))
         })?;
-    let is_new = match socket.enter_room(name.as_str()) {
+    let is_new = match entry.enter_and_emit(name.as_str(), "joined", &Payload::empty()) {
         Ok(is_new) => is_new,
+        Err(SocketError::Revoked) => {
+            let room = name.to_string();
+            return Err(HandlerError::Forbidden { room });
+        }
         // It has gone while it was being asked about: there is nobody to tell.
         Err(SocketError::Disconnected) => return Ok(Done::with(&name)),
         Err(error) => return Err(HandlerError::validation(error.to_string())),
     };
-    let _ = socket.emit("joined", &());
     if is_new {
         let room = Arc::new(room);
         let leaving = room.clone();
+        let recheck = Recheck::start(&socket, &room, &name);
         // First: whoever is taken out of the room while `on_join` runs has left it all the same.
         socket.on_leave(name.clone(), move |socket, reason| async move {
-            leaving.on_leave(&socket, reason).await
+            leaving.on_leave(&socket, reason).await;
+            // Last: it may be what runs this.
+            drop(recheck);
         });
         room.on_join(&socket).await;
     }

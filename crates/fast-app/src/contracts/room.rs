@@ -109,6 +109,14 @@ pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
     /// How long [`Room::extract_room_identifier`] and [`Room::can_join`] may take together; longer is a refusal.
     const GUARD_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// How often [`Room::try_can_join`] is asked again about a client that is in the room; `None`, the default, for never. A
+    /// client that it refuses, or about which it fails, is taken out and gets an `error` event `{"type":"revoked"}` with the
+    /// room. To take a client out at once there is [`revoke`](crate::revoke()).
+    ///
+    /// Clients are not asked about all at the same time: the pause is up to a quarter shorter, different for each. Each
+    /// client in such a room costs a task, about half a kilobyte.
+    const RECHECK: Option<Duration> = None;
+
     /// Which room a client means. By default what it sent, read as this type; override it where the identifier comes
     /// from the session or needs work.
     fn extract_room_identifier(

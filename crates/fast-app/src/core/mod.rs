@@ -1,3 +1,4 @@
 //! What an application calls.
 
 pub mod broadcasting;
+pub mod revoking;

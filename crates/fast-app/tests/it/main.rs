@@ -1,9 +1,10 @@
 //! What an application gets, seen from its clients.
 //!
-//! `rooms`: joining and leaving; `broadcasting`: events and receipts; `namespaces`: sessions and handlers.
+//! `rooms`: joining and leaving; `access`: what is taken away; `broadcasting`: events and receipts; `namespaces`: sessions and handlers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod broadcasting;
 mod namespaces;
 mod rooms;

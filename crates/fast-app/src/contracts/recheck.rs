@@ -1,0 +1,64 @@
+//! Asking guards again about those who are in.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use fast_app_socketio::{RoomName, Socket};
+use futures_util::FutureExt;
+use tokio::{
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
+
+use super::{Cause, room::Room};
+
+/// Asks a room's guard about one member every so often, until it is dropped.
+pub(super) struct Recheck(AbortHandle);
+
+impl Recheck {
+    pub(super) fn start<R: Room>(socket: &Socket, room: &Arc<R>, name: &RoomName) -> Option<Self> {
+        let pause = spread(R::RECHECK?, socket);
+        let (socket, room, name) = (socket.clone(), room.clone(), name.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                sleep(pause).await;
+                if !may_stay(&*room, &socket, &name).await {
+                    socket.expel(name.as_str()).await;
+                    return;
+                }
+            }
+        });
+        Some(Self(task.abort_handle()))
+    }
+}
+
+impl Drop for Recheck {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn may_stay<R: Room>(room: &R, socket: &Socket, name: &RoomName) -> bool {
+    let session = socket.session();
+    let guard = AssertUnwindSafe(room.try_can_join(&session)).catch_unwind();
+    let failed = |cause: Cause| {
+        tracing::error!(sid = ?socket.sid(), room = name.as_str(), cause = %cause.into_source(), "guard failed when it was asked again");
+        false
+    };
+    match timeout(R::GUARD_TIMEOUT, guard).await {
+        Ok(Ok(Ok(allowed))) => allowed,
+        Ok(Ok(Err(cause))) => failed(cause),
+        Ok(Err(_)) => failed(Cause::new("it panicked")),
+        Err(_) => failed(Cause::new("it took too long")),
+    }
+}
+
+/// Three quarters of the time, and a part of the last one.
+fn spread(every: Duration, socket: &Socket) -> Duration {
+    let part = RandomState::new().hash_one(socket.sid().as_str()) % 256;
+    every.mul_f64(0.75 + part as f64 / 1_024.0)
+}

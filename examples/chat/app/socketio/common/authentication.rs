@@ -17,6 +17,8 @@ pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionR
         Some(Value::String(token)) => session.state::<Chats>().user_by_token(token),
         Some(_) => None,
     };
-    session.insert(user.ok_or_else(|| ConnectionRefused::new("Invalid access token"))?);
+    let user = user.ok_or_else(|| ConnectionRefused::new("Invalid access token"))?;
+    session.set_user_id(user.id.as_str());
+    session.insert(user);
     Ok(())
 }

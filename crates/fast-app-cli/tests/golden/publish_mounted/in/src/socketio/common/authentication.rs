@@ -1,5 +1,7 @@
 //! Who is connecting?
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use fast_app::prelude::*;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::Value;
@@ -18,17 +20,26 @@ pub struct User {
 struct Claims {
     sub: String,
     sid: String,
+    exp: u64,
     token_type: String,
 }
 
-/// Verifies `auth.token` and keeps its user in the session.
+/// Verifies `auth.token` and keeps its user in the session, which ends with the token. `revoke(Who::user(id))` ends it before
+/// that.
 pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionRefused> {
     let token = match auth.value().get("token") {
         None | Some(Value::Null) => return Err(no_token()),
         Some(Value::String(token)) if token.is_empty() => return Err(no_token()),
         Some(token) => token.as_str().unwrap_or_default().to_owned(),
     };
-    socket.session().insert(user_of(&token)?);
+    let claims = verify(&token)?;
+    let session = socket.session();
+    session.set_user_id(claims.sub.as_str());
+    session.set_expiry(UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp)));
+    session.insert(User {
+        id: claims.sub,
+        sign_in: claims.sid,
+    });
     Ok(())
 }
 
@@ -36,8 +47,8 @@ fn no_token() -> ConnectionRefused {
     ConnectionRefused::new("No access token provided")
 }
 
-/// The user of a token that was signed with `SECRET_KEY` and has not ended.
-fn user_of(token: &str) -> Result<User, ConnectionRefused> {
+/// What a token says that was signed with `SECRET_KEY` and has not ended.
+fn verify(token: &str) -> Result<Claims, ConnectionRefused> {
     let key = std::env::var("SECRET_KEY").unwrap_or_default();
     if key.is_empty() {
         tracing::error!("SECRET_KEY is not set: nobody can connect");
@@ -54,8 +65,5 @@ fn user_of(token: &str) -> Result<User, ConnectionRefused> {
     if claims.token_type != "access" {
         return Err(invalid());
     }
-    Ok(User {
-        id: claims.sub,
-        sign_in: claims.sid,
-    })
+    Ok(claims)
 }

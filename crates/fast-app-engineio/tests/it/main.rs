@@ -8,6 +8,7 @@ mod heartbeat;
 mod malformed;
 mod outbound;
 mod polling;
+mod security;
 mod serve;
 mod upgrade;
 mod websocket;

@@ -30,7 +30,7 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How many bytes may wait for one client that does not read. Default 1 MiB.
     pub max_outbox: usize,
-    /// How long a client may take no byte of what waits for it. Default 5 s.
+    /// How long a client may take no byte of what waits for it on a WebSocket. Default 5 s.
     pub write_timeout: Duration,
     /// Which web pages may connect. Default [`Origins::SameOrigin`].
     pub origins: Origins,
@@ -47,6 +47,8 @@ pub struct HttpConfig {
     pub max_headers: usize,
     /// How many bytes the headers of a request may take, at least 8 KiB. Default 64 KiB.
     pub max_header_bytes: usize,
+    /// How long a client may take no byte of an answer. Default 30 s.
+    pub write_timeout: Duration,
     /// How many file descriptors are kept from clients: connections are closed at once when less than so many are left
     /// below the soft limit of the process. Default 64.
     pub reserved_files: u64,
@@ -60,6 +62,7 @@ impl Default for HttpConfig {
             header_timeout: Duration::from_secs(10),
             max_headers: 100,
             max_header_bytes: 64 * 1024,
+            write_timeout: Duration::from_secs(30),
             reserved_files: 64,
             shutdown_timeout: Duration::from_secs(10),
         }

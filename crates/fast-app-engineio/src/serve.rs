@@ -39,8 +39,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// and returns.
 ///
 /// Compared with a bare hyper server it sets TCP_NODELAY, limits for slow headers (without the timer that is set here hyper
-/// silently has none), for their number and their size, and it keeps file descriptors back for the process itself:
-/// see [`HttpConfig`].
+/// silently has none), for their number and their size and for clients that do not read their answer, and it keeps file
+/// descriptors back for the process itself: see [`HttpConfig`].
 ///
 /// It runs as a task of its own: on a runtime with several threads the main one would have to wake another for each
 /// connection. Dropping the future ends it at once.
@@ -106,7 +106,8 @@ where
             max_bytes: limits.max_header_bytes,
             cork: cork.clone(),
         };
-        let connection = http.serve_connection(Corked::new(stream, cork), service);
+        let stream = Corked::new(stream, cork, limits.write_timeout);
+        let connection = http.serve_connection(stream, service);
         tokio::spawn(run(connection.with_upgrades(), ending.subscribe()));
     }
     drop(listener);

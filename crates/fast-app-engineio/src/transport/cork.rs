@@ -1,6 +1,8 @@
-//! Letting the answer to a WebSocket's handshake leave together with the open packet, in one system call.
+//! The connection under an HTTP server: letting the answer to a WebSocket's handshake leave together with the open packet,
+//! in one system call, and ending a connection whose client takes none of its answer.
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -8,11 +10,15 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
 
 /// A connection under hyper whose next bytes can be held back, by whoever answers the request: it finds a [`Cork`] among
 /// the request's extensions.
@@ -20,6 +26,10 @@ pub(crate) struct Corked {
     stream: TokioIo<TcpStream>,
     cork: Cork,
     held: Vec<u8>,
+    /// How long the client may take nothing of what is written.
+    patience: Duration,
+    /// Runs while it takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Holds back what hyper writes.
@@ -38,12 +48,35 @@ impl Cork {
 }
 
 impl Corked {
-    pub(crate) fn new(stream: TcpStream, cork: Cork) -> Self {
+    pub(crate) fn new(stream: TcpStream, cork: Cork, patience: Duration) -> Self {
         Self {
             stream: TokioIo::new(stream),
             cork,
             held: Vec::new(),
+            patience,
+            stalled: None,
         }
+    }
+
+    /// What came of a write: an error when the client has taken nothing for too long. hyper itself would wait for ever, with
+    /// the answer in memory.
+    fn watch(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        stalled
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// The connection, and what is to be written to it first.
@@ -72,7 +105,8 @@ impl Write for Corked {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(written, cx)
     }
 
     fn poll_write_vectored(
@@ -87,7 +121,8 @@ impl Write for Corked {
                 .for_each(|slice| self.held.extend_from_slice(slice));
             return Poll::Ready(Ok(self.held.len() - before));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

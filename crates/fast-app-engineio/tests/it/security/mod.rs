@@ -2,3 +2,5 @@
 //! number.
 
 mod http2;
+mod memory;
+mod time;

@@ -1,0 +1,112 @@
+//! What clients make a server keep.
+
+use std::time::Duration;
+
+use fast_app_engineio::{CloseReason, Config};
+use testkit::{Polling, TIMEOUT};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    connection,
+    echo::{Server, text},
+    poll_request,
+};
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// A session that was only opened owns no task: its heartbeat is a place on the wheel of all.
+#[tokio::test]
+async fn security_1_cve_2026_48802_a_session_owns_no_task() {
+    let server = Server::start(Config::default()).await;
+    let mut opening = connection(&server).await;
+    let open = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut before = None;
+    for _ in 0..500 {
+        opening.send(open).await;
+        assert_eq!(opening.response().await.unwrap().status, 200);
+        // The first one starts the tasks that all share.
+        assert_eq!(tasks(), *before.get_or_insert_with(tasks));
+    }
+    assert_eq!(server.engine().sessions(), 500);
+}
+
+/// A small version of what `cargo xtask siege` does with 5,000: all that never poll are gone when their time is over.
+#[tokio::test]
+async fn security_2i_sessions_that_never_poll_go_away() {
+    let (interval, patience) = (Duration::from_millis(300), Duration::from_millis(200));
+    let server = Server::start(Config {
+        ping_interval: interval,
+        ping_timeout: patience,
+        ..Config::default()
+    })
+    .await;
+    for _ in 0..300 {
+        Polling::handshake(server.addr()).await;
+    }
+    let opened = Instant::now();
+    timeout(TIMEOUT, server.engine().ended()).await.unwrap();
+    let limit = interval + patience + Duration::from_secs(1);
+    assert!(opened.elapsed() <= limit, "{:?}", opened.elapsed());
+    for _ in 0..300 {
+        assert_eq!(server.closed().await, CloseReason::PingTimeout);
+    }
+}
+
+/// A client of a server with this limit whose answer is so large that most of it is still to be written, and how many tasks
+/// there were before it asked.
+async fn ask_for(size: usize, limit: Duration) -> (Server, TcpStream, usize) {
+    let mut config = Config {
+        max_outbox: 64 << 20,
+        ..Config::default()
+    };
+    config.http.write_timeout = limit;
+    let server = Server::start(config).await;
+    let polling = Polling::handshake(server.addr()).await;
+    server.opened().await.send(&[text(&"x".repeat(size))]);
+    connection(&server).await;
+    let before = tasks();
+    let mut reader = TcpStream::connect(server.addr()).await.unwrap();
+    let request = poll_request(&polling);
+    reader.write_all(request.as_bytes()).await.unwrap();
+    reader.readable().await.unwrap();
+    (server, reader, before)
+}
+
+/// hyper itself would keep an answer for as long as the client keeps the connection.
+#[tokio::test]
+async fn security_5_an_answer_that_is_not_read_ends_its_connection() {
+    let (_server, _reader, before) = ask_for(32 << 20, Duration::from_millis(200)).await;
+    let kept = async {
+        let mut look = tokio::time::interval(Duration::from_millis(1));
+        while tasks() > before {
+            look.tick().await;
+        }
+    };
+    timeout(TIMEOUT, kept).await.expect("the answer is kept");
+}
+
+/// Whoever takes something now and then gets all of it, however long that takes.
+#[tokio::test]
+async fn security_5_an_answer_that_is_read_slowly_arrives() {
+    const SIZE: usize = 24 << 20;
+    let limit = Duration::from_secs(1);
+    let (_server, mut reader, _) = ask_for(SIZE, limit).await;
+    let (start, mut came, mut piece) = (Instant::now(), 0, vec![0; 128 << 10]);
+    let mut now_and_then = tokio::time::interval(limit / 100);
+    while came < SIZE {
+        now_and_then.tick().await;
+        let more = timeout(TIMEOUT, reader.read(&mut piece)).await;
+        came += match more.unwrap() {
+            Ok(0) | Err(_) => panic!("{came} bytes came"),
+            Ok(more) => more,
+        };
+    }
+    assert!(start.elapsed() > limit, "it was not slow");
+}

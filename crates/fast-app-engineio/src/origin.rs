@@ -13,7 +13,8 @@ pub enum Origins {
     SameOrigin,
     /// Pages of the same host and of these origins (`https://app.example.org`), which may send cookies.
     List(Vec<String>),
-    /// Pages of every origin; browsers then send no cookies.
+    /// Pages of every origin, without credentials: browsers then send no cookies with polling, and what they send with a
+    /// WebSocket, `Cookie` and `Authorization`, is taken away before anybody sees it, unless the page is of the same host.
     Any,
 }
 
@@ -35,6 +36,16 @@ impl Origins {
                     .any(|allowed| allowed.as_bytes() == origin.as_bytes())
                     || same_origin(origin, headers)
             }
+        }
+    }
+
+    /// Takes the credentials away that a page must not make use of: a browser sends cookies with every WebSocket, whoever
+    /// opens it.
+    pub(crate) fn refuse_credentials(&self, headers: &mut HeaderMap) {
+        let foreign = |origin| !same_origin(origin, headers);
+        if *self == Self::Any && headers.get(header::ORIGIN).is_some_and(foreign) {
+            headers.remove(header::COOKIE);
+            headers.remove(header::AUTHORIZATION);
         }
     }
 

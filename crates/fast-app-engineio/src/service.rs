@@ -87,7 +87,7 @@ fn is_below(path: &str, served: &str) -> bool {
     path == served || served.strip_suffix('/') == Some(path)
 }
 
-async fn answer<B>(engine: Arc<Engine>, request: Request<B>) -> Response<ResponseBody>
+async fn answer<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<ResponseBody>
 where
     B: Body<Data: Send> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -97,6 +97,7 @@ where
     if !origins.allow(request.headers()) {
         return refuse(RequestError::Forbidden);
     }
+    origins.refuse_credentials(request.headers_mut());
     let mut response = match request.method() {
         &Method::OPTIONS => preflight(request.headers()),
         _ => route(&engine, request).await.unwrap_or_else(refuse),

@@ -3,4 +3,5 @@
 
 mod http2;
 mod memory;
+mod origins;
 mod time;

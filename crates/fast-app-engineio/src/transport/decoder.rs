@@ -207,7 +207,12 @@ impl Unfinished {
                 let text = String::from_utf8(message).map_err(|_| DecodeError::Utf8)?;
                 Ok(Some(Incoming::Text(text)))
             }
-            _ => Ok(Some(Incoming::Binary(Bytes::from(message)))),
+            _ => {
+                // An attachment may have to wait for others: it takes what has come, not what it grew by.
+                let mut message = message;
+                message.shrink_to_fit();
+                Ok(Some(Incoming::Binary(Bytes::from(message))))
+            }
         }
     }
 }
@@ -355,6 +360,21 @@ mod tests {
                 &bytes[..bytes.len().min(20)]
             );
         }
+    }
+
+    #[test]
+    fn binary_messages_hold_no_more_than_their_bytes() {
+        let mut output = Vec::new();
+        let whole = frame(0x82, &[7; 900]);
+        let mut decoder = Decoder::new(1_000, 4);
+        for piece in whole.chunks(600) {
+            decoder.decode(piece, &mut output).unwrap();
+        }
+        let Some(Incoming::Binary(bytes)) = output.pop() else {
+            panic!("{output:?}")
+        };
+        let bytes = bytes.try_into_mut().unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (900, 900));
     }
 
     #[test]

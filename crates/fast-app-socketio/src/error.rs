@@ -167,17 +167,26 @@ pub enum HandlerError {
     },
 }
 
+/// The longest description of what a client has sent wrong, in bytes.
+const MAX_QUOTE: usize = 200;
+
 impl HandlerError {
     /// A [`HandlerError::ValidationError`].
     pub fn validation(msg: impl Into<String>) -> Self {
         Self::ValidationError { msg: msg.into() }
     }
 
-    /// What serde says is wrong, without the place in the text, of which the client knows nothing.
-    pub(crate) fn malformed(error: &serde_json::Error) -> Self {
+    /// What serde says is wrong, without the place in the text, of which the client knows nothing, and no longer than a
+    /// person reads: it quotes what the client sent, which may be a megabyte.
+    pub fn malformed(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let end = text.rfind(" at line ").unwrap_or(text.len());
-        Self::validation(&text[..end])
+        let text = &text[..end];
+        if text.len() <= MAX_QUOTE {
+            return Self::validation(text);
+        }
+        let cut = (0..=MAX_QUOTE).rfind(|&at| text.is_char_boundary(at));
+        Self::validation(format!("{}…", &text[..cut.unwrap_or_default()]))
     }
 
     /// A [`HandlerError::Internal`] with a cause for the log.

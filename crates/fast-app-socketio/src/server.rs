@@ -200,7 +200,7 @@ impl SocketIoBuilder {
 
     /// State of the application, for guards and handlers: [`Session::state`](crate::Session::state). One of each type.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
-        self.state.insert(state);
+        drop(self.state.insert(state));
         self
     }
 

@@ -28,7 +28,8 @@ impl Session {
 
     /// Stores a value in place of an earlier one of its type.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        self.0.values().lock().insert(value);
+        let earlier = self.0.values().lock().insert(value);
+        drop(earlier);
     }
 
     /// The value of this type, if there is one.

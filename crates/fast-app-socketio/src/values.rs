@@ -10,11 +10,14 @@ use std::{
 pub(crate) struct Values(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
 
 impl Values {
-    /// Stores a value in place of an earlier one of its type.
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.remove::<T>();
+    /// Stores a value in place of an earlier one of its type, which is returned: dropping it runs code of the application,
+    /// and that is not for whoever holds a lock.
+    #[must_use = "it is dropped when no lock is held"]
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<Arc<T>> {
+        let earlier = self.remove();
         self.0.reserve_exact(1);
         self.0.push((TypeId::of::<T>(), Arc::new(value)));
+        earlier
     }
 
     pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {

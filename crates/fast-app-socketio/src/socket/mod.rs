@@ -289,7 +289,8 @@ impl Socket {
     /// Keeps a value for this namespace alone, in place of an earlier one of its type. What belongs to the client in
     /// every namespace goes into its [`Socket::session`].
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        self.0.state.lock().values.insert(value);
+        let earlier = self.0.state.lock().values.insert(value);
+        drop(earlier);
     }
 
     /// The value of this type that was kept for this namespace.
@@ -391,7 +392,8 @@ impl Socket {
                 .send(&[packet::encode_refused(self.namespace(), refused)]);
         }
         // They belong to rooms that it was never in.
-        drop(mem::take(&mut self.0.state.lock().hooks));
+        let hooks = mem::take(&mut self.0.state.lock().hooks);
+        drop(hooks);
     }
 
     /// Confirms the connection: first the packet, then what was held back, then the rooms. Fails when the client has

@@ -10,6 +10,7 @@
 //! | `outage` | Redis and the way to it fail, and come back |
 //! | `malformed` | what a client must not send |
 //! | `resources` | what a client can make a server use |
+//! | `security` | checks by their number that are about nothing of the above |
 //! | `mixed` | one publisher and many clients of every kind |
 //! | `suite` | what the public conformance suites ask for |
 //! | `autobahn` | what the public suite of WebSocket asks for |
@@ -33,6 +34,7 @@ mod reach;
 mod resources;
 mod revocation;
 mod rooms;
+mod security;
 mod suite;
 
 use std::{future::pending, net::SocketAddr, sync::Arc};

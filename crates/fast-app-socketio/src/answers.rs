@@ -13,6 +13,9 @@ use crate::{bus::Callback, extract::Args, payload::Payload};
 /// Answers that may wait to be collected; more are dropped.
 const MAX_ANSWERS: usize = 65_536;
 
+/// Bytes of JSON that are taken as answers to one event: each comes from a client, and may be as large as a payload.
+const MAX_BYTES: usize = 64 << 20;
+
 /// The events of a manager that wait for acknowledgements.
 #[derive(Default)]
 pub(crate) struct Waiting(Arc<Mutex<Table>>);
@@ -26,6 +29,8 @@ struct Table {
 struct Event {
     callback: Callback,
     answers: mpsc::Sender<Args>,
+    /// Bytes that have been taken.
+    taken: usize,
 }
 
 impl Waiting {
@@ -41,6 +46,7 @@ impl Waiting {
         let event = Event {
             callback: callback.clone(),
             answers: sender,
+            taken: 0,
         };
         table.events.insert(callback.id, event);
         Collecting {
@@ -53,11 +59,16 @@ impl Waiting {
 
     /// An answer to an event that nobody waits for any more, or of another room or namespace, is ignored.
     pub(crate) fn answered(&self, callback: &Callback, answer: &Payload) {
-        let table = self.0.lock();
-        let event = table.events.get(&callback.id);
-        if let Some(event) = event.filter(|event| event.callback == *callback)
+        let mut table = self.0.lock();
+        let event = table.events.get_mut(&callback.id);
+        let Some(event) = event.filter(|event| event.callback == *callback) else {
+            return;
+        };
+        let taken = event.taken.saturating_add(answer.json().len());
+        if taken <= MAX_BYTES
             && let Ok(args) = Args::of_payload(answer)
         {
+            event.taken = taken;
             let _ = event.answers.try_send(args);
         }
     }
@@ -118,5 +129,27 @@ impl Drop for Collecting {
         if let Some(table) = self.table.upgrade() {
             table.lock().events.remove(&self.callback.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_to_an_event_are_bounded_in_bytes() {
+        let waiting = Waiting::default();
+        let mut collecting = waiting.add("room", "/");
+        let large = Payload::new(&"x".repeat(8 << 20)).expect("a text is JSON");
+        for _ in 0..10 {
+            waiting.answered(collecting.callback(), &large);
+        }
+        waiting.answered(collecting.callback(), &Payload::empty());
+        let mut sizes = Vec::new();
+        while let Ok(answer) = collecting.answers.try_recv() {
+            sizes.push(answer.iter().map(|arg| arg.get().len()).sum::<usize>());
+        }
+        let whole = large.json().len();
+        assert_eq!(sizes, [whole, whole, whole, whole, whole, whole, whole, 0]);
     }
 }

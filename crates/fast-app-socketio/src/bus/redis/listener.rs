@@ -36,6 +36,8 @@ const FIRST_BEATS: Duration = Duration::from_millis(100);
 const HEALTHY: Duration = Duration::from_secs(1);
 /// Bytes that may wait for the worker. Redis itself gives up a subscriber that is 32 MB behind.
 const MAX_BACKLOG: usize = 64 << 20;
+/// What a waiting message takes besides its bytes, so that a flood of small ones is bounded, too.
+const OVERHEAD: usize = 512;
 
 /// What the task needs.
 pub(super) struct Ear {
@@ -193,7 +195,7 @@ impl Queue {
         if python::is_not_for_us(message.get_payload_bytes()) {
             return Ok(());
         }
-        let bytes = message.get_payload_bytes().len();
+        let bytes = weight(&message);
         if self.backlog.fetch_add(bytes, Ordering::AcqRel) + bytes > MAX_BACKLOG {
             self.backlog.fetch_sub(bytes, Ordering::AcqRel);
             return Err(Ended::Overrun);
@@ -201,6 +203,11 @@ impl Queue {
         let _ = self.queue.send(message);
         Ok(())
     }
+}
+
+/// What a message counts for in the [`Backlog`].
+fn weight(message: &Msg) -> usize {
+    message.get_payload_bytes().len() + OVERHEAD
 }
 
 /// Tells the listener, one message after the other.
@@ -230,7 +237,7 @@ async fn work(
         if let Err(error) = handled.unwrap_or(Err(DecodeError::Panic)) {
             stats.dropped(&error);
         }
-        backlog.fetch_sub(bytes.len(), Ordering::AcqRel);
+        backlog.fetch_sub(weight(&message), Ordering::AcqRel);
     }
 }
 
@@ -242,5 +249,28 @@ impl fmt::Display for Ended {
             Self::Silent => f.write_str("this worker's own beat was not heard three times"),
             Self::Overrun => f.write_str("messages come faster than they are handled"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{PushInfo, PushKind, Value};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_small_messages_is_bounded() {
+        let (queue, _messages) = mpsc::unbounded_channel();
+        let backlog = Backlog::default();
+        let queue = Queue { queue, backlog };
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let message = Msg::from_push_info(PushInfo {
+            kind: PushKind::Message,
+            data: vec![text("socketio"), text("")],
+        })
+        .expect("a channel and a payload are a message");
+        let most = MAX_BACKLOG / OVERHEAD;
+        let pushed = (0..=most).take_while(|_| queue.push(message.clone()).is_ok());
+        assert_eq!(pushed.count(), most);
     }
 }

@@ -7,7 +7,7 @@
 //!                    error validation_error   error forbidden ─────────────────────────────► ack
 //! ```
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use fast_app_socketio::{
     Ack, Args, HandlerError, Namespace, Payload, RoomName, Session, Socket, SocketError,
@@ -63,12 +63,7 @@ impl Done {
 
 async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerError> {
     let entry = socket.entry();
-    let (room, name) = timeout(R::GUARD_TIMEOUT, admit::<R>(&socket.session(), args))
-        .await
-        .unwrap_or_else(|_| {
-            let cause = format!("the guard of {} took too long", R::KEY);
-            Err(HandlerError::internal(cause))
-        })?;
+    let (room, name) = in_time::<R, _>(admit::<R>(&socket.session(), args)).await?;
     let is_new = match entry.enter_and_emit(name.as_str(), "joined", &Payload::empty()) {
         Ok(is_new) => is_new,
         Err(SocketError::Revoked) => {
@@ -94,6 +89,16 @@ async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerE
     Ok(Done::with(&name))
 }
 
+/// What the room's own code says within the time that it has; without it the client's other events would wait for ever.
+async fn in_time<R: Room, T>(
+    asked: impl Future<Output = Result<T, HandlerError>>,
+) -> Result<T, HandlerError> {
+    timeout(R::GUARD_TIMEOUT, asked).await.unwrap_or_else(|_| {
+        let cause = format!("the guard of {} took too long", R::KEY);
+        Err(HandlerError::internal(cause))
+    })
+}
+
 /// The room that the client asks for and may join.
 async fn admit<R: Room>(session: &Session, args: Args) -> Result<(R, RoomName), HandlerError> {
     let (room, name) = identify::<R>(session, args).await?;
@@ -108,7 +113,7 @@ async fn admit<R: Room>(session: &Session, args: Args) -> Result<(R, RoomName), 
 
 /// Leaving takes neither membership nor permission.
 async fn leave<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerError> {
-    let (_, name) = identify::<R>(&socket.session(), args).await?;
+    let (_, name) = in_time::<R, _>(identify::<R>(&socket.session(), args)).await?;
     let was_in = socket.leave_room(name.as_str());
     let _ = socket.emit("left", &());
     if was_in {

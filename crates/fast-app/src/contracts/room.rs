@@ -106,7 +106,8 @@ pub enum RoomNameError {
     note = "add `#[derive(RoomName, Deserialize)]` and `impl Room for {Self}` with `can_join`"
 )]
 pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
-    /// How long [`Room::extract_room_identifier`] and [`Room::can_join`] may take together; longer is a refusal.
+    /// How long [`Room::extract_room_identifier`] and [`Room::can_join`] may take together; longer is a refusal. A client
+    /// that leaves is refused, too, when the first alone takes so long.
     const GUARD_TIMEOUT: Duration = Duration::from_secs(5);
 
     /// How often [`Room::try_can_join`] is asked again about a client that is in the room; `None`, the default, for never. A
@@ -182,8 +183,7 @@ fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
         }
     }
     let fields = fields.into_iter().map(|(name, value)| (name, Field(value)));
-    R::deserialize(MapDeserializer::new(fields))
-        .map_err(|error: serde_json::Error| HandlerError::validation(error.to_string()))
+    R::deserialize(MapDeserializer::new(fields)).map_err(|error| HandlerError::malformed(&error))
 }
 
 /// A field of what a client sent. A number where the room has a string names the same room as its digits.

@@ -1,6 +1,7 @@
 //! What an application gets, seen from its clients.
 //!
-//! `rooms`: joining and leaving; `access`: what is taken away; `broadcasting`: events and receipts; `namespaces`: sessions and handlers.
+//! `rooms`: joining and leaving; `access`: what is taken away; `broadcasting`: events and receipts; `namespaces`: sessions
+//! and handlers; `security`: checks by their number.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,6 +9,7 @@ mod access;
 mod broadcasting;
 mod namespaces;
 mod rooms;
+mod security;
 
 use std::net::SocketAddr;
 

@@ -143,6 +143,7 @@ async fn security_7_panics_of_concurrent_events_and_of_answers_hurt_nobody() {
 }
 
 fn json_of(packet: &str, start: &str) -> Value {
+    assert!(packet.len() < 1_000, "{} bytes", packet.len());
     serde_json::from_str(packet.strip_prefix(start).unwrap()).unwrap()
 }
 

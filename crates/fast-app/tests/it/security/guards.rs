@@ -89,8 +89,9 @@ impl Room for SlowRoom {
         true
     }
 
-    async fn on_join(&self, _socket: &Socket) {
-        panic!("nobody is there to join");
+    async fn on_join(&self, socket: &Socket) {
+        let asked = socket.session().state::<Asked>();
+        asked.0.lock().unwrap().push("joined".to_owned());
     }
 }
 
@@ -100,8 +101,12 @@ impl Room for SlowRoom {
 async fn security_4e_whoever_leaves_while_a_guard_runs_joins_nothing() {
     for by_server in [false, true] {
         let gate = Gate(Arc::new((Notify::new(), Semaphore::new(0))));
+        let joined = Asked::default();
         let namespace = Namespace::new("/").room::<SlowRoom>();
-        let builder = SocketIo::builder().state(gate.clone()).namespace(namespace);
+        let builder = SocketIo::builder()
+            .state(gate.clone())
+            .state(joined.clone())
+            .namespace(namespace);
         let (server, mut client) = connected(serve(builder).await).await;
         client.send_text(r#"421["join_slow",{"id":1}]"#).await;
         gate.0.0.notified().await;
@@ -124,6 +129,7 @@ async fn security_4e_whoever_leaves_while_a_guard_runs_joins_nothing() {
         let (events, answer) = ask(&mut client, "nobody handles this", &json!(1)).await;
         assert_eq!((events, answer), (vec![], json!([])));
         assert_eq!(occupants(&server, "slow|1"), 0);
+        assert!(joined.0.lock().unwrap().is_empty(), "the hook ran");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Project commands, run as `cargo xtask <command>`.
 
 mod bench;
+mod deny;
 mod error;
 mod fuzz;
 mod mixed;
@@ -23,6 +24,8 @@ usage: cargo xtask <command>
   test [args…]     setup, check and all tests; the arguments go to `cargo test`, for example `-- leaving`
   fuzz [--runs N] [target…]
                    feed the codecs with N inputs each, 1000000 when not given; installs cargo-fuzz when it is not there
+  deny             advisories, licences and sources of every dependency, by cargo-deny, which is installed when it is not
+                   there; asks github.com for the advisories
   faults [fault…]  let Redis and the network fail for as long as outages last, with a thousand clients, and measure what
                    clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
                    hostile
@@ -64,6 +67,7 @@ fn run(args: &[String]) -> Result<(), Error> {
             quality::check()?;
             quality::test(extra)
         }
+        ("deny", []) => deny::deny(),
         ("fuzz", args) => fuzz::fuzz(args),
         ("faults", named) => {
             setup::setup()?;
@@ -71,7 +75,7 @@ fn run(args: &[String]) -> Result<(), Error> {
         }
         ("bench", args) => bench::bench(args),
         ("mixed", []) => mixed::mixed(),
-        ("setup" | "check" | "mixed", [surplus, ..]) => Err(Error::new(
+        ("setup" | "check" | "deny" | "mixed", [surplus, ..]) => Err(Error::new(
             format!("`{command}` takes no arguments, but got `{surplus}`"),
             format!("cargo xtask {command}"),
         )),

@@ -9,13 +9,18 @@ use std::process::Command;
 use crate::error::Error;
 use crate::{root, step};
 
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 11] = [
     "websocket_decoder",
     "engineio_packet",
     "polling_payload",
     "query",
+    "origin",
     "socketio_packet",
+    "arguments",
     "bus_message",
+    "worker_message",
+    "room_identifier",
+    "live_packet",
 ];
 
 /// How often each target runs, unless `--runs` says otherwise.

@@ -1,9 +1,11 @@
 //! What must hold for any input of the private codecs: run by `fuzz/` for long and by the tests below for a moment.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
     handler::Message,
+    origin::Origins,
     packet::{Packet, SEPARATOR},
     service::Query,
     transport::decoder::{DecodeError, Decoder, Incoming},
@@ -110,6 +112,83 @@ pub fn query(data: &[u8]) {
     assert_eq!(Query::parse(&format!("t=1&{text}")), query);
 }
 
+/// An origin is the request's host, one that is listed, or another; in what order, what case and with which default port the
+/// two are written means nothing, and whatever is added to them makes another.
+///
+/// The first line is the value of `Origin`, the rest that of `Host`.
+///
+/// # Panics
+///
+/// When that does not hold.
+pub fn origin(data: &[u8]) {
+    let split = data.iter().position(|&byte| byte == b'\n');
+    let (origin, host) = data.split_at(split.unwrap_or(data.len()));
+    let host = host.strip_prefix(b"\n").unwrap_or(host);
+    let values = (
+        HeaderValue::from_bytes(origin),
+        HeaderValue::from_bytes(host),
+    );
+    let (Ok(origin), Ok(host)) = values else {
+        return;
+    };
+    let headers = |origin: &HeaderValue| {
+        HeaderMap::from_iter([
+            (header::ORIGIN, origin.clone()),
+            (header::HOST, host.clone()),
+            (header::COOKIE, HeaderValue::from_static("a=b")),
+        ])
+    };
+    let request = headers(&origin);
+    let is_same = is_same_origin(&origin, &host);
+    assert_eq!(Origins::SameOrigin.allow(&request), is_same);
+    assert!(Origins::Any.allow(&request));
+
+    let listed = |text: &str| Origins::List(vec![text.to_owned()]).allow(&request);
+    assert_eq!(
+        listed("https://good.example"),
+        is_same || origin == "https://good.example"
+    );
+    if let Ok(text) = origin.to_str() {
+        assert!(listed(text));
+        for other in [
+            format!("{text}.evil.com"),
+            format!("{text}@evil.com"),
+            format!("{text}:1"),
+        ] {
+            let value = HeaderValue::from_str(&other).expect("visible characters are a value");
+            assert!(
+                !is_same || !Origins::SameOrigin.allow(&headers(&value)),
+                "{other}"
+            );
+            assert!(is_same || !listed(&other), "{other}");
+        }
+    }
+
+    let mut seen = request.clone();
+    Origins::Any.refuse_credentials(&mut seen);
+    assert_eq!(seen.contains_key(header::COOKIE), is_same);
+    let mut twice = request;
+    twice.append(header::ORIGIN, origin);
+    assert!(!Origins::Any.allow(&twice));
+}
+
+/// The same in other words: both with their port, however they are written.
+fn is_same_origin(origin: &HeaderValue, host: &HeaderValue) -> bool {
+    let (Ok(origin), Ok(host)) = (origin.to_str(), host.to_str()) else {
+        return false;
+    };
+    [("http://", ":80"), ("https://", ":443")]
+        .into_iter()
+        .any(|(scheme, port)| {
+            let with_port = |name: &str| match name.ends_with(port) {
+                true => name.to_lowercase(),
+                false => name.to_lowercase() + port,
+            };
+            let authority = origin.strip_prefix(scheme);
+            authority.is_some_and(|authority| with_port(authority) == with_port(host))
+        })
+}
+
 #[cfg(test)]
 #[path = "../../../fuzz/inputs.rs"]
 mod inputs;
@@ -136,6 +215,11 @@ mod tests {
         #[test]
         fn polling_payload(data in inputs("polling_payload")) {
             super::polling_payload(&data);
+        }
+
+        #[test]
+        fn origin(data in inputs("origin")) {
+            super::origin(&data);
         }
 
         #[test]

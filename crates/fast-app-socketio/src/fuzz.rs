@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use fast_app_engineio::Frame;
+use serde_json::value::RawValue;
 
 #[cfg(feature = "redis")]
-use crate::bus::python;
+use crate::bus::{python, workers};
 use crate::{
+    binary::Binary,
+    error::HandlerError,
     extract::Args,
     packet::{Packet, PacketError, PacketLimits, encode_ack, encode_disconnect, encode_event},
     payload::Payload,
@@ -52,6 +55,58 @@ pub fn socketio_packet(data: &[u8]) {
     };
     let read = read(&frames).expect("what is written can be read");
     assert_eq!(format!("{read:?}"), shown);
+}
+
+/// What a handler takes from an event is what the JSON says, and the attachments it refers to; what it cannot be taken as is
+/// a short error.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn arguments(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(Packet::Event { mut event, .. }) =
+        Packet::decode(&format!("2{text}"), &PacketLimits::default())
+    else {
+        return;
+    };
+    event.attachments = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
+    let sent: Vec<String> = event.args.iter().map(|arg| arg.get().to_owned()).collect();
+    let mut args = Args::new(event);
+    for json in &sent {
+        assert_eq!(args.iter().next().map(|arg| arg.get()), Some(json.as_str()));
+        take_one::<Binary>(json).inspect(|binary| {
+            assert!([&b"a"[..], b"b"].contains(&&*binary.0), "{json}");
+        });
+        take_one::<Vec<Option<Binary>>>(json);
+        take_one::<String>(json);
+        take_one::<Option<i64>>(json);
+        take_one::<(u8, bool)>(json);
+        let value = args.take::<serde_json::Value>();
+        assert_eq!(value.ok(), serde_json::from_str(json).ok(), "{json}");
+        assert_eq!(args.attachments().len(), 2, "{json}");
+    }
+    assert!(args.is_empty());
+    assert!(
+        matches!(args.take::<Option<u8>>(), Ok(None)),
+        "what is missing is null"
+    );
+}
+
+/// The first argument of an event whose only one this is.
+fn take_one<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
+    let json = RawValue::from_string(json.to_owned()).expect("it was an argument");
+    let attachments = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
+    match Args::of_ack(vec![json], attachments).take::<T>() {
+        Ok(value) => Some(value),
+        Err(HandlerError::ValidationError { msg }) => {
+            assert!(msg.len() <= 203, "{msg}");
+            None
+        }
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// Gives a packet the attachments that it misses.
@@ -110,6 +165,26 @@ pub fn bus_message(data: &[u8]) {
     }
 }
 
+/// A message among workers of FastApp that is read says the same when it is written and read again.
+///
+/// # Panics
+///
+/// When it does not.
+#[cfg(feature = "redis")]
+pub fn worker_message(data: &[u8]) {
+    const LIMIT: usize = 1 << 20;
+    if let Ok(envelope) = workers::decode(data, LIMIT) {
+        let written = workers::encode(&envelope).expect("it is one of theirs");
+        // Escapes may make it longer.
+        let read = workers::decode(written.as_bytes(), 8 * LIMIT);
+        assert_eq!(
+            read.expect("what is written can be read"),
+            envelope,
+            "{written}"
+        );
+    }
+}
+
 #[cfg(test)]
 #[path = "../../../fuzz/inputs.rs"]
 mod inputs;
@@ -128,10 +203,21 @@ mod tests {
             super::socketio_packet(&data);
         }
 
+        #[test]
+        fn arguments(data in inputs("arguments")) {
+            super::arguments(&data);
+        }
+
         #[cfg(feature = "redis")]
         #[test]
         fn bus_message(data in inputs("bus_message")) {
             super::bus_message(&data);
+        }
+
+        #[cfg(feature = "redis")]
+        #[test]
+        fn worker_message(data in inputs("worker_message")) {
+            super::worker_message(&data);
         }
     }
 }

@@ -79,6 +79,9 @@
 
 pub mod contracts;
 pub mod core;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod prelude;
 mod serve;
 

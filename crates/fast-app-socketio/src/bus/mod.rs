@@ -9,7 +9,7 @@ pub(crate) mod python;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
-mod workers;
+pub(crate) mod workers;
 
 use std::{
     fmt,

@@ -157,7 +157,7 @@ pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Reads a room from what a client sent.
-fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
+pub(crate) fn identify<R: Room>(data: Value) -> Result<R, HandlerError> {
     if R::FIELDS.is_empty() {
         // A unit struct is read from null; there is nothing else that a client could say.
         return serde_json::from_value(Value::Null)

@@ -1,0 +1,5 @@
+#![no_main]
+
+mod live;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| live::read(data));

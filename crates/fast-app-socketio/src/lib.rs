@@ -19,6 +19,8 @@ mod answers;
 pub mod bench;
 mod binary;
 mod client;
+#[cfg(test)]
+mod documented_limits;
 mod emit;
 mod error;
 mod extract;

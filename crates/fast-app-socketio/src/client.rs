@@ -33,6 +33,8 @@ pub(crate) struct Client {
     identity: Mutex<Identity>,
     /// Connects, events and disconnects that the application has not handled yet.
     backlog: AtomicUsize,
+    /// The bytes of what came with them.
+    backlog_bytes: AtomicUsize,
     /// Whoever waits for the backlog to shrink.
     reader: AtomicWaker,
     state: Mutex<State>,
@@ -82,6 +84,7 @@ impl Client {
             values: Mutex::default(),
             identity: Mutex::default(),
             backlog: AtomicUsize::new(0),
+            backlog_bytes: AtomicUsize::new(0),
             reader: AtomicWaker::new(),
             state: Mutex::default(),
         })
@@ -177,15 +180,23 @@ impl Client {
         sockets.len()
     }
 
-    /// Something is to be handled by the application; [`Client::handled`] ends it.
-    pub(crate) fn queued(&self) {
+    /// Something of so many bytes is to be handled by the application; [`Client::handled`] ends it.
+    pub(crate) fn queued(&self, bytes: usize) {
+        self.backlog_bytes.fetch_add(bytes, Ordering::AcqRel);
         self.backlog.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What was queued has been handled.
-    pub(crate) fn handled(&self) {
+    pub(crate) fn handled(&self, bytes: usize) {
+        self.backlog_bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.backlog.fetch_sub(1, Ordering::AcqRel);
         self.reader.wake();
+    }
+
+    /// Whether what waits is little enough to read on: in number, and in bytes less than one payload.
+    fn takes_more(&self) -> bool {
+        self.backlog.load(Ordering::Acquire) < self.server.limits().backlog
+            && self.backlog_bytes.load(Ordering::Acquire) < self.server.max_payload()
     }
 
     /// A socket is no longer on this connection.
@@ -308,10 +319,11 @@ impl Client {
                 state.sockets.push(socket.clone());
                 drop(state);
                 let client = self.clone();
-                self.queued();
+                let bytes = auth.as_ref().map_or(0, |auth| auth.get().len());
+                self.queued(bytes);
                 tokio::spawn(async move {
                     socket.connect(Auth::new(auth)).await;
-                    client.handled();
+                    client.handled(bytes);
                 });
             }
         }
@@ -324,12 +336,11 @@ pub(crate) struct Receiver(pub(crate) Arc<Client>);
 impl Connection for Receiver {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let client = &self.0;
-        let limit = client.server.limits().backlog;
-        if client.backlog.load(Ordering::Acquire) < limit {
+        if client.takes_more() {
             return Poll::Ready(());
         }
         client.reader.register(cx.waker());
-        match client.backlog.load(Ordering::Acquire) < limit {
+        match client.takes_more() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }

@@ -202,6 +202,15 @@ impl Event {
     }
 }
 
+impl Event {
+    /// How many bytes of the client's it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let args: usize = self.args.iter().map(|arg| arg.get().len()).sum();
+        let attachments: usize = self.attachments.iter().map(Bytes::len).sum();
+        self.name.len() + args + attachments
+    }
+}
+
 impl Partial {
     /// Adds the next attachment; when it is the last, the packet is whole.
     pub(crate) fn attach(mut self, attachment: Bytes, limit: usize) -> Result<Packet, PacketError> {

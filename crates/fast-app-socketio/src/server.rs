@@ -266,7 +266,7 @@ impl SocketIoBuilder {
     }
 
     /// How many events of one client (connects and disconnects count too) may wait to be handled before no more is read
-    /// from it. Default 64.
+    /// from it. Default 64. As many bytes of them as one payload may have stop reading as well.
     pub fn max_backlog(mut self, events: usize) -> Self {
         self.limits.backlog = events.max(1);
         self

@@ -20,6 +20,16 @@ pub(super) enum Work {
     Disconnected(DisconnectReason),
 }
 
+impl Work {
+    /// What it keeps of what the client sent.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event { event, .. } => event.bytes(),
+            Self::Disconnected(_) => 0,
+        }
+    }
+}
+
 impl Socket {
     /// An event of the client has come; before the client is connected and after it has left none is handled.
     pub(crate) fn receive(&self, id: Option<u64>, event: Event) {
@@ -30,7 +40,7 @@ impl Socket {
     }
 
     pub(super) fn enqueue(&self, state: &mut State, work: Work) {
-        self.0.client.queued();
+        self.0.client.queued(work.bytes());
         state.work.push_back(work);
         if !mem::replace(&mut state.working, true) {
             tokio::spawn(self.clone().work());
@@ -40,19 +50,20 @@ impl Socket {
     /// Handles what has come, one after the other.
     async fn work(self) {
         while let Some(work) = self.next_work() {
+            let bytes = work.bytes();
             match work {
                 Work::Event { id, event } if self.is_concurrent(&event) => {
                     let socket = self.clone();
                     tokio::spawn(async move {
                         socket.handle(id, event).await;
-                        socket.0.client.handled();
+                        socket.0.client.handled(bytes);
                     });
                     continue;
                 }
                 Work::Event { id, event } => self.handle(id, event).await,
                 Work::Disconnected(reason) => self.disconnected(reason).await,
             }
-            self.0.client.handled();
+            self.0.client.handled(bytes);
         }
     }
 

@@ -1,9 +1,13 @@
-//! What the server keeps of clients that do not finish. The server is `examples/echo.rs`, a process of its own.
+//! What the server keeps of clients that do not finish, or send more than is handled. Where memory is measured the server is
+//! `examples/echo.rs`, a process of its own.
 
+use std::time::Duration;
+
+use fast_app_socketio::{Args, Binary, Data, Namespace, Socket, SocketIo};
 use testkit::{Frame, Polling, RawSocket, Server, TIMEOUT, http};
 use tokio::time::timeout;
 
-use crate::suite::echo_example;
+use crate::{Gate, diary, expect_silence, pass, start, suite::echo_example, write};
 
 const MIB: u64 = 1 << 20;
 
@@ -102,5 +106,62 @@ async fn security_1_cve_2020_36048_a_body_that_is_too_large_is_refused_before_it
         post.send(request).await;
         let refused = post.response().await.unwrap();
         assert_eq!(refused.status, 413, "{headers}");
+    }
+}
+
+/// A few large events for a handler that takes its time are as much as many small ones: no more is read until one is
+/// handled, and nothing is lost. Bytes count wherever they are: in JSON, and in attachments.
+#[tokio::test]
+async fn security_1_cve_2026_34824_large_events_that_wait_stop_reading() {
+    for in_attachments in [false, true] {
+        let (pen, mut diary) = diary();
+        let gate = Gate::closed();
+        let namespace = Namespace::new("/")
+            .on("text", async |socket: Socket, args: Args| {
+                pass(&socket).await;
+                write(
+                    &socket,
+                    args.iter().map(|arg| arg.get().len()).sum::<usize>(),
+                );
+            })
+            .on("bytes", async |socket: Socket, bytes: Data<Binary>| {
+                pass(&socket).await;
+                write(&socket, bytes.0.0.len() + 2);
+            });
+        let other =
+            Namespace::new("/other").on_connect(async |socket: Socket| write(&socket, "read"));
+        let builder = SocketIo::builder().state(pen).state(gate.clone());
+        let (_server, addr) = start(builder.namespace(namespace).namespace(other)).await;
+        let mut bystander = RawSocket::socketio(addr, "").await;
+        let mut client = RawSocket::socketio(addr, "").await;
+        let large = async |client: &mut RawSocket, size: usize| match in_attachments {
+            false => {
+                let text = "x".repeat(size);
+                client.send_text(format!(r#"42["text","{text}"]"#)).await;
+            }
+            true => {
+                let hole = r#"{"_placeholder":true,"num":0}"#;
+                client.send_text(format!(r#"451-["bytes",{hole}]"#)).await;
+                client.send_binary(vec![7; size]).await;
+            }
+        };
+        large(&mut client, 600_000).await;
+        large(&mut client, 600_001).await;
+        client.send_text("40/other,").await;
+        let more = timeout(Duration::from_millis(300), diary.next()).await;
+        assert!(more.is_err(), "read although 1.2 MB wait: {more:?}");
+        expect_silence(&mut bystander).await;
+        gate.open(1);
+        let mut lines = vec![diary.next().await, diary.next().await];
+        lines.sort();
+        assert_eq!(
+            lines,
+            ["600002", "read"],
+            "one was handled, so more was read"
+        );
+        large(&mut client, 3).await;
+        gate.open(2);
+        diary.expect("600003").await;
+        diary.expect("5").await;
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     flusher::Shard,
     frame::Frame,
     handler::{CloseReason, Handler},
+    meter,
     session::{Alarm, Session},
     sid::Sid,
     transport::Socket,
@@ -76,11 +77,24 @@ impl Engine {
         self.slow_consumers.load(Ordering::Relaxed)
     }
 
+    /// Whether [`Engine::shutdown`] was called.
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Ordering::Acquire)
+    }
+
+    /// Tells the recorder of the facade `metrics` how many sessions there are and what waits to be sent to them; counters
+    /// need no telling. It looks at every session: call it when somebody asks, or every few seconds.
+    pub fn record_metrics(&self) {
+        meter::describe();
+        let sessions = self.all();
+        let queued = sessions.iter().map(|session| session.queued_bytes());
+        meter::sessions(sessions.len(), queued.sum());
+    }
+
     /// Refuses new sessions and closes those that are open; [`Engine::ended`] tells when their clients know.
     pub fn shutdown(&self) {
         self.shutting_down.store(true, Ordering::Release);
-        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
-        for session in sessions {
+        for session in self.all() {
             session.close(CloseReason::Shutdown);
         }
     }
@@ -100,7 +114,7 @@ impl Engine {
 
     /// Whether a new session may be opened now.
     pub(crate) fn admit(&self) -> Result<(), RequestError> {
-        match self.shutting_down.load(Ordering::Acquire) {
+        match self.is_shutting_down() {
             true => Err(RequestError::ShuttingDown),
             false => Ok(()),
         }
@@ -157,7 +171,13 @@ impl Engine {
         }
     }
 
+    /// The sessions of this moment; nothing else may be done with them under the lock.
+    fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.lock().values().cloned().collect()
+    }
+
     pub(crate) fn count_close(&self, reason: CloseReason) {
+        meter::session_closed(reason);
         if reason == CloseReason::SlowConsumer {
             self.slow_consumers.fetch_add(1, Ordering::Relaxed);
         }
@@ -184,8 +204,11 @@ impl Engine {
 
     fn register(&self, session: &Arc<Session>, request: &Parts) {
         self.sessions.lock().insert(session.sid(), session.clone());
-        session.start(self.handler.open(session, request));
-        tracing::debug!(sid = ?session.sid(), "session opened");
+        meter::session_opened();
+        session.in_span(|| {
+            tracing::debug!(sid = ?session.sid(), "session opened");
+            session.start(self.handler.open(session, request));
+        });
         if self.admit().is_err() {
             // The shutdown may have looked before the session was there.
             session.close(CloseReason::Shutdown);

@@ -48,6 +48,21 @@ impl RequestError {
         }
     }
 
+    /// A short name for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownTransport => "unknown_transport",
+            Self::UnknownSid => "unknown_sid",
+            Self::BadHandshakeMethod => "bad_handshake_method",
+            Self::BadRequest => "bad_request",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::Timeout => "timeout",
+            Self::Forbidden => "forbidden",
+            Self::ShuttingDown => "shutting_down",
+            Self::UnsupportedVersion => "unsupported_version",
+        }
+    }
+
     /// The HTTP status.
     pub fn status(self) -> StatusCode {
         match self {

@@ -21,6 +21,7 @@ pub struct Fanout<'a> {
     frames: &'a [Frame],
     volatile: bool,
     delivered: usize,
+    skipped: usize,
     listed: Vec<(Arc<Shard>, Vec<Arc<Session>>)>,
     full: Vec<Arc<Session>>,
     overflowed: Vec<Arc<Session>>,
@@ -33,6 +34,7 @@ impl<'a> Fanout<'a> {
             frames,
             volatile: false,
             delivered: 0,
+            skipped: 0,
             listed: Vec::new(),
             full: Vec::new(),
             overflowed: Vec::new(),
@@ -48,6 +50,7 @@ impl<'a> Fanout<'a> {
     /// Queues the frames for one session.
     pub fn push(&mut self, session: &Arc<Session>) {
         if self.volatile && !session.is_ready() {
+            self.skipped += 1;
             return;
         }
         match session.push(self.frames) {
@@ -66,6 +69,11 @@ impl<'a> Fanout<'a> {
     /// How many sessions have taken the frames.
     pub fn delivered(&self) -> usize {
         self.delivered
+    }
+
+    /// How many sessions were passed over because the fan-out is volatile.
+    pub fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// Lets the flushers write. Where a session's outbox has grown long, this waits until it was written once: a

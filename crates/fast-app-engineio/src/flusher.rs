@@ -15,12 +15,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::session::Session;
+use crate::{meter, session::Session};
 
 /// After so many sockets the flusher lets other tasks of its thread run.
 const SOCKETS_PER_TURN: usize = 32;
@@ -62,11 +63,13 @@ async fn flush_forever(shard: Arc<Shard>) {
             shard.wake.notified().await;
             continue;
         }
+        let started = Instant::now();
         for (index, session) in turn.drain(..).enumerate() {
             session.flush();
             if index % SOCKETS_PER_TURN == SOCKETS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
         }
+        meter::flushed(started.elapsed());
     }
 }

@@ -8,6 +8,7 @@
 //! | `transport` | polling and WebSocket: the only code that touches sockets |
 //! | `frame`, `outbox`, `flusher` | the send path: one shared frame, bounded queues, one write per socket and flush |
 //! | `wheel` | one timer for every heartbeat and deadline |
+//! | `meter` | what is counted and measured |
 //! | [`mod@serve`] | an HTTP server with the settings that a bare one leaves out |
 //!
 //! An application implements [`Handler`] (who may open a session) and [`Connection`] (what happens to its messages).
@@ -23,6 +24,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzz;
 mod handler;
+mod meter;
 mod origin;
 mod outbox;
 mod packet;

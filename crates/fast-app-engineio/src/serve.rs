@@ -27,6 +27,7 @@ use tower_service::Service;
 use crate::{
     config::HttpConfig,
     engine::Engine,
+    meter,
     transport::{Cork, Corked},
 };
 
@@ -183,6 +184,7 @@ where
             let answer = self.service.call(request);
             return future::Either::Left(answer.map_ok(|answer| answer.map(Either::Left)));
         }
+        meter::headers_refused();
         let mut refused = Response::new(Either::Right(Empty::new()));
         *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         refused
@@ -204,6 +206,7 @@ async fn accept(listener: &TcpListener, max_files: u64) -> TcpStream {
         match listener.accept().await {
             // The kernel gives the lowest number that is free.
             Ok((stream, peer)) if stream.as_raw_fd() as u64 >= max_files => {
+                meter::connection_refused();
                 tracing::warn!(%peer, "too many connections: one was closed at once");
                 drop(stream);
                 tokio::time::sleep(ACCEPT_REST).await;
@@ -216,6 +219,7 @@ async fn accept(listener: &TcpListener, max_files: u64) -> TcpStream {
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
+                meter::accept_failed();
                 tracing::error!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_REST).await;
             }

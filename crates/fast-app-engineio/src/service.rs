@@ -18,6 +18,7 @@ use crate::{
     body::ResponseBody,
     engine::Engine,
     error::RequestError,
+    meter,
     transport::{polling, websocket},
 };
 
@@ -209,6 +210,7 @@ impl Query {
 
 /// `{"code":1,"message":"Session ID unknown"}`, as Engine.IO's own server answers.
 fn refuse(error: RequestError) -> Response<ResponseBody> {
+    meter::request_refused(error);
     let body = format!(r#"{{"code":{},"message":"{error}"}}"#, error.code());
     let mut response = Response::new(ResponseBody::full(Bytes::from(body)));
     *response.status_mut() = error.status();

@@ -22,6 +22,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::time::timeout;
+use tracing::Span;
 
 use self::polling::Polling;
 pub(crate) use self::polling::{Begun, Polled};
@@ -33,6 +34,7 @@ use crate::{
     frame::Frame,
     handler::{CloseReason, Connection},
     outbox::Outbox,
+    packet::PacketError,
     sid::Sid,
     transport::Socket,
 };
@@ -49,6 +51,8 @@ pub struct Session {
     engine: Arc<Engine>,
     shard: Arc<Shard>,
     connection: OnceLock<Box<dyn Connection>>,
+    /// What is logged about the session belongs to it. Boxed, as there is none unless somebody listens to debug logs.
+    span: Option<Box<Span>>,
     state: Mutex<State>,
 }
 
@@ -165,6 +169,7 @@ impl Session {
             engine,
             shard,
             connection: OnceLock::new(),
+            span: span(sid),
             state: Mutex::new(state),
         }
     }
@@ -183,6 +188,24 @@ impl Session {
         self.sid
     }
 
+    /// The span of the session, for what is logged about it; none when nobody listens to debug logs.
+    pub fn span(&self) -> Span {
+        self.span.as_deref().cloned().unwrap_or_else(Span::none)
+    }
+
+    /// Does something in the span of the session.
+    pub(crate) fn in_span<T>(&self, action: impl FnOnce() -> T) -> T {
+        match &self.span {
+            None => action(),
+            Some(span) => span.in_scope(action),
+        }
+    }
+
+    /// What the client sent is no packet.
+    pub(crate) fn packet_refused(&self, error: &PacketError) {
+        self.in_span(|| tracing::debug!(sid = ?self.sid, %error, "packet refused"));
+    }
+
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
         self.state.lock().closed.is_some()
@@ -196,6 +219,11 @@ impl Session {
             Transport::WebSocket(_) => state.flush != Flush::Blocked,
         };
         state.closed.is_none() && listening && state.outbox.is_empty()
+    }
+
+    /// Bytes that wait to be sent.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.state.lock().queued_bytes()
     }
 
     /// Queues frames; they stay together. Returns whether the session was still open.
@@ -245,7 +273,7 @@ impl Session {
 
     fn closed(self: &Arc<Self>, reason: CloseReason, forget: Forget) {
         self.engine.count_close(reason);
-        tracing::debug!(sid = ?self.sid, %reason, "session closed");
+        self.in_span(|| tracing::debug!(sid = ?self.sid, %reason, "session closed"));
         match forget {
             Forget::Now => self.engine.forget(self.sid),
             Forget::AfterGoodbye => {}
@@ -262,7 +290,7 @@ impl Session {
         };
         let untold = self.state.lock().untold.take();
         if let Some(reason) = untold {
-            connection.closed(reason);
+            self.in_span(|| connection.closed(reason));
         }
     }
 
@@ -298,7 +326,7 @@ impl Session {
             Transport::Polling(polling) => polling.held.is_none(),
             Transport::WebSocket(_) => state.flush == Flush::Blocked,
         };
-        let waiting = state.outbox.bytes() + state.borrowed;
+        let waiting = state.queued_bytes();
         if stuck && waiting > 0 && waiting + length > self.config().max_outbox {
             // At once, so that nothing is sent behind the gap.
             let reason = CloseReason::SlowConsumer;
@@ -377,7 +405,7 @@ impl Session {
             }
             Alarm::Connection => {
                 if let Some(connection) = self.connection() {
-                    connection.alarm();
+                    self.in_span(|| connection.alarm());
                 }
             }
             Alarm::Linger => {
@@ -449,6 +477,10 @@ impl State {
         }
     }
 
+    fn queued_bytes(&self) -> usize {
+        self.outbox.bytes() + self.borrowed
+    }
+
     fn misses_pong(&self) -> bool {
         self.awaits_pong && !self.paused
     }
@@ -493,6 +525,12 @@ impl State {
             }
         })
     }
+}
+
+/// A span of its own, not a part of that of the request that happens to open the session.
+fn span(sid: Sid) -> Option<Box<Span>> {
+    let span = tracing::debug_span!(parent: None, "session", ?sid);
+    (!span.is_disabled()).then(|| Box::new(span))
 }
 
 /// When the id of a closed session becomes unknown.

@@ -283,7 +283,7 @@ async fn receive(session: &Arc<Session>, packet: &str) -> Result<Received, Reque
         }
         Ok(Packet::Probe | Packet::Upgrade) => return Err(RequestError::BadRequest),
         Err(error) => {
-            tracing::debug!(sid = ?session.sid(), %error, "packet refused");
+            session.packet_refused(&error);
             return Err(RequestError::BadRequest);
         }
     }

@@ -25,6 +25,7 @@ use crate::{
     error::RequestError,
     frame::Frame,
     handler::{CloseReason, Message},
+    meter,
     outbox::Outbox,
     packet::Packet,
     session::{LINGER, Session},
@@ -50,7 +51,8 @@ pub(crate) fn accept(
                 tokio::spawn(serve_upgrade(session, upgrade));
             }
             // Accepted and closed, as by engine.io: clients expect the end of a WebSocket here, not a failed handshake.
-            Err(RequestError::BadRequest) => {
+            Err(error @ RequestError::BadRequest) => {
+                meter::request_refused(error);
                 tokio::spawn(timeout(LINGER, refuse(upgrade)));
             }
             Err(error) => return Err(error),
@@ -232,7 +234,9 @@ impl Reading {
         }
         self.incoming = VecDeque::new();
         if let Err(error) = mem::replace(&mut self.decoded, Ok(())) {
-            tracing::debug!(sid = ?self.session.sid(), %error, "websocket refused");
+            let sid = self.session.sid();
+            self.session
+                .in_span(|| tracing::debug!(?sid, %error, "websocket refused"));
             self.session
                 .close_with(CloseReason::ProtocolError, error.websocket_code());
         }
@@ -298,7 +302,7 @@ fn receive(session: &Arc<Session>, incoming: Incoming) -> Result<(), CloseReason
         Ok(Packet::Close) => return Err(CloseReason::Client),
         Ok(Packet::Probe | Packet::Upgrade) => return Err(CloseReason::ProtocolError),
         Err(error) => {
-            tracing::debug!(sid = ?session.sid(), %error, "packet refused");
+            session.packet_refused(&error);
             return Err(CloseReason::ProtocolError);
         }
     }
@@ -331,6 +335,6 @@ fn poll_room(session: &Session, paused: &mut bool, cx: &mut Context<'_>) -> Poll
 
 fn hand_up(session: &Session, message: Message) {
     if let Some(connection) = session.connection() {
-        connection.message(message);
+        session.in_span(|| connection.message(message));
     }
 }

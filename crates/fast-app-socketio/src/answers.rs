@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::{bus::Callback, extract::Args, payload::Payload};
+use crate::{bus::Callback, extract::Args, meter, payload::Payload};
 
 /// Answers that may wait to be collected; more are dropped.
 const MAX_ANSWERS: usize = 65_536;
@@ -31,6 +31,18 @@ struct Event {
     answers: mpsc::Sender<Args>,
     /// Bytes that have been taken.
     taken: usize,
+}
+
+impl Event {
+    /// Where an answer of so many bytes goes, if there is room for it.
+    fn take(&mut self, bytes: usize) -> Option<mpsc::Sender<Args>> {
+        let taken = self.taken.saturating_add(bytes);
+        if taken > MAX_BYTES {
+            return None;
+        }
+        self.taken = taken;
+        Some(self.answers.clone())
+    }
 }
 
 impl Waiting {
@@ -59,17 +71,20 @@ impl Waiting {
 
     /// An answer to an event that nobody waits for any more, or of another room or namespace, is ignored.
     pub(crate) fn answered(&self, callback: &Callback, answer: &Payload) {
-        let mut table = self.0.lock();
-        let event = table.events.get_mut(&callback.id);
-        let Some(event) = event.filter(|event| event.callback == *callback) else {
-            return;
+        let event = {
+            let mut table = self.0.lock();
+            let event = table.events.get_mut(&callback.id);
+            let event = event.filter(|event| event.callback == *callback);
+            event.map(|event| event.take(answer.json().len()))
         };
-        let taken = event.taken.saturating_add(answer.json().len());
-        if taken <= MAX_BYTES
-            && let Ok(args) = Args::of_payload(answer)
-        {
-            event.taken = taken;
-            let _ = event.answers.try_send(args);
+        let Some(answers) = event else {
+            return meter::ack_dropped("unexpected");
+        };
+        let Ok(args) = Args::of_payload(answer) else {
+            return meter::ack_dropped("malformed");
+        };
+        if answers.is_none_or(|answers| answers.try_send(args).is_err()) {
+            meter::ack_dropped("full");
         }
     }
 }

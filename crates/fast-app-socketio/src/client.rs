@@ -14,10 +14,12 @@ use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
+use tracing::Instrument as _;
 
 use crate::{
     error::ConnectionRefused,
     extract::{Args, Auth},
+    meter,
     packet::{self, Packet, PacketError, Partial},
     revocation::{Identity, Notice, Who},
     server::Server,
@@ -235,21 +237,19 @@ impl Client {
                     socket.close(crate::DisconnectReason::Client);
                 }
             }
-            Packet::Event { id, event, .. } => {
-                if let Some(socket) = socket {
-                    socket.receive(id, event);
-                }
-            }
+            Packet::Event { id, event, .. } => match socket {
+                Some(socket) => socket.receive(id, event),
+                None => meter::event_dropped("not_connected"),
+            },
             Packet::Ack {
                 id,
                 args,
                 attachments,
                 ..
-            } => {
-                if let Some(socket) = socket {
-                    socket.receive_ack(id, Args::of_ack(args, attachments));
-                }
-            }
+            } => match socket {
+                Some(socket) => socket.receive_ack(id, Args::of_ack(args, attachments)),
+                None => meter::ack_dropped("unexpected"),
+            },
             Packet::Partial(partial) => return self.keep(partial, since),
         }
         Ok(())
@@ -289,7 +289,8 @@ impl Client {
         let Some(transport) = self.transport.upgrade() else {
             return;
         };
-        let refuse = |message: &str| {
+        let refuse = |reason: &'static str, message: &str| {
+            meter::connect_refused(reason);
             let refused = ConnectionRefused::new(message);
             transport.send(&[packet::encode_refused(namespace, &refused)]);
         };
@@ -303,15 +304,15 @@ impl Client {
         match self.server.endpoint(namespace) {
             _ if connected => {
                 drop(state);
-                refuse("Already connected");
+                refuse("already_connected", "Already connected");
             }
             _ if full => {
                 drop(state);
-                refuse("Too many namespaces");
+                refuse("too_many_namespaces", "Too many namespaces");
             }
             None => {
                 drop(state);
-                refuse("Invalid namespace");
+                refuse("invalid_namespace", "Invalid namespace");
             }
             Some(endpoint) => {
                 let socket = Socket::new(endpoint, transport.clone(), self.clone());
@@ -321,10 +322,11 @@ impl Client {
                 let client = self.clone();
                 let bytes = auth.as_ref().map_or(0, |auth| auth.get().len());
                 self.queued(bytes);
-                tokio::spawn(async move {
+                let connected = async move {
                     socket.connect(Auth::new(auth)).await;
                     client.handled(bytes);
-                });
+                };
+                tokio::spawn(connected.instrument(transport.span()));
             }
         }
     }

@@ -1,6 +1,11 @@
 //! One event to many sockets.
 
+use tracing::{Span, level_filters::LevelFilter};
+
 use crate::{bus::OnOutage, extract::Args, payload::Payload};
+
+/// The span of an event, from whoever emits it to the sockets.
+const SPAN: &str = "broadcast";
 
 /// An event and who is to get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +121,19 @@ impl Emit {
         Self {
             local: true,
             ..self
+        }
+    }
+
+    /// The span of the event, for what is logged on its way. None within that of a broadcast, of which it is a part.
+    pub(crate) fn span(&self) -> Span {
+        let is_part = || {
+            let current = Span::current();
+            current.metadata().is_some_and(|span| span.name() == SPAN)
+        };
+        // Asked first, because that is what most servers answer with no.
+        match LevelFilter::current() < LevelFilter::DEBUG || is_part() {
+            true => Span::none(),
+            false => tracing::debug_span!(SPAN, event = self.event, namespace = self.namespace,),
         }
     }
 }

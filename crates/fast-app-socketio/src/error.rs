@@ -165,6 +165,14 @@ pub enum HandlerError {
         #[serde(skip)]
         cause: String,
     },
+    /// It took longer than it may; the client learns that something failed on our side.
+    #[error("internal error: {cause}")]
+    #[serde(rename = "internal")]
+    TimedOut {
+        /// For the log.
+        #[serde(skip)]
+        cause: String,
+    },
 }
 
 /// The longest description of what a client has sent wrong, in bytes.
@@ -187,6 +195,23 @@ impl HandlerError {
         }
         let cut = (0..=MAX_QUOTE).rfind(|&at| text.is_char_boundary(at));
         Self::validation(format!("{}…", &text[..cut.unwrap_or_default()]))
+    }
+
+    /// A [`HandlerError::TimedOut`] with a cause for the log.
+    pub fn timed_out(cause: impl std::fmt::Display) -> Self {
+        Self::TimedOut {
+            cause: cause.to_string(),
+        }
+    }
+
+    /// A short name for logs: other than the text it has nothing in it that a client has sent.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::ValidationError { .. } => "validation_error",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Internal { .. } => "internal",
+            Self::TimedOut { .. } => "timed_out",
+        }
     }
 
     /// A [`HandlerError::Internal`] with a cause for the log.

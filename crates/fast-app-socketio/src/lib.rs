@@ -9,6 +9,7 @@
 //! | `server` | [`SocketIo`]: all of it together, as a tower layer |
 //! | `emit`, `manager`, `answers` | one event to many sockets, here and on every other worker |
 //! | `revocation` | access that is taken away, here and on every other worker |
+//! | `meter` | what is counted and measured |
 //! | [`bus`] | how workers talk: in memory, or Redis as python-socketio does |
 
 pub mod bus;
@@ -30,6 +31,7 @@ pub mod fuzz;
 mod handler;
 mod json;
 mod manager;
+mod meter;
 mod name;
 mod namespace;
 mod packet;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     answers::{Collecting, Waiting},
@@ -126,6 +127,11 @@ impl Manager {
     /// [`EmitError::TooLarge`] when nothing was sent; [`EmitError::Bus`] when other workers could not be told, clients of
     /// this process have got it all the same.
     pub async fn emit(&self, emit: Emit) -> Result<Delivery, EmitError> {
+        let span = emit.span();
+        self.emit_in_span(emit).instrument(span).await
+    }
+
+    async fn emit_in_span(&self, emit: Emit) -> Result<Delivery, EmitError> {
         self.check(&emit)?;
         if emit.to.is_nobody() {
             return Ok(Delivery::default());
@@ -171,6 +177,15 @@ impl Manager {
     ///
     /// As [`Manager::emit_with_acks`].
     pub async fn emit_collecting(
+        &self,
+        emit: Emit,
+        deadline: tokio::time::Instant,
+    ) -> Result<(Delivery, Collecting), EmitError> {
+        let span = emit.span();
+        self.collect_in_span(emit, deadline).instrument(span).await
+    }
+
+    async fn collect_in_span(
         &self,
         emit: Emit,
         deadline: tokio::time::Instant,
@@ -285,13 +300,13 @@ impl Manager {
         self.send(message, OnOutage::Raise).await.map(drop)
     }
 
-    /// Whether this manager hears the other workers right now: what a health check asks. It turns false when the connection
+    /// Whether this manager hears the other workers right now: what a readiness check asks. It turns false when the connection
     /// ends or its own beat was not heard for 15 s, and true when a beat has come back.
     ///
     /// ```
     /// # use axum::{Router, extract::State, http::StatusCode, routing::get};
     /// # use fast_app_socketio::SocketIo;
-    /// async fn health(State(socketio): State<SocketIo>) -> StatusCode {
+    /// async fn ready(State(socketio): State<SocketIo>) -> StatusCode {
     ///     match socketio.manager().is_listening() {
     ///         true => StatusCode::OK,
     ///         false => StatusCode::SERVICE_UNAVAILABLE,
@@ -300,7 +315,7 @@ impl Manager {
     ///
     /// # fn example(socketio: SocketIo) {
     /// let app: Router = Router::new()
-    ///     .route("/health", get(health))
+    ///     .route("/ready", get(ready))
     ///     .with_state(socketio.clone())
     ///     .layer(socketio.layer());
     /// # }
@@ -432,7 +447,11 @@ impl Listener for Shared {
                 Message::Callback { .. } | Message::Revoked { .. } => {}
                 _ if own => {}
                 message => {
-                    self.apply(&envelope.host, message).await;
+                    let span = match message {
+                        Message::Emit { emit, .. } => emit.span(),
+                        _ => Span::none(),
+                    };
+                    self.apply(&envelope.host, message).instrument(span).await;
                 }
             }
         })

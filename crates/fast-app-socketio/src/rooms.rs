@@ -14,6 +14,16 @@ use crate::{emit::Recipients, name::RoomName};
 pub(crate) struct Rooms<M> {
     members: IndexMap<Sid, Member<M>>,
     rooms: HashMap<RoomName, IndexMap<Sid, M>>,
+    /// Members in rooms: the sum over `rooms`.
+    memberships: usize,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Population {
+    pub(crate) members: usize,
+    pub(crate) rooms: usize,
+    pub(crate) memberships: usize,
 }
 
 #[derive(Debug)]
@@ -27,6 +37,15 @@ impl<M: Clone> Rooms<M> {
         Self {
             members: IndexMap::new(),
             rooms: HashMap::new(),
+            memberships: 0,
+        }
+    }
+
+    pub(crate) fn population(&self) -> Population {
+        Population {
+            members: self.members.len(),
+            rooms: self.rooms.len(),
+            memberships: self.memberships,
         }
     }
 
@@ -69,6 +88,7 @@ impl<M: Clone> Rooms<M> {
         }
         member.rooms.reserve_exact(1);
         member.rooms.push(room.clone());
+        self.memberships += 1;
         self.rooms
             .entry(room)
             .or_default()
@@ -93,6 +113,7 @@ impl<M: Clone> Rooms<M> {
         let Some(occupants) = self.rooms.remove(room) else {
             return Vec::new();
         };
+        self.memberships -= occupants.len();
         for sid in occupants.keys() {
             if let Some(member) = self.members.get_mut(sid) {
                 member.rooms.retain(|name| name != room);
@@ -180,7 +201,9 @@ impl<M: Clone> Rooms<M> {
 
     fn take_out(&mut self, sid: &Sid, room: &RoomName) {
         if let Some(occupants) = self.rooms.get_mut(room) {
-            occupants.swap_remove(sid);
+            if occupants.swap_remove(sid).is_some() {
+                self.memberships -= 1;
+            }
             if occupants.is_empty() {
                 self.rooms.remove(room);
             }
@@ -270,9 +293,31 @@ mod tests {
     }
 
     #[test]
+    fn memberships_are_counted_however_they_end() {
+        let (mut rooms, sids) = three();
+        let count = |rooms: &Rooms<u8>| {
+            let population = rooms.population();
+            let sum: usize = rooms.rooms.values().map(IndexMap::len).sum();
+            assert_eq!(population.memberships, sum);
+            (population.members, population.rooms, population.memberships)
+        };
+        assert_eq!(count(&rooms), (3, 2, 4));
+        rooms.enter(&sids[0], room("all"));
+        rooms.enter(&Sid::random(), room("all"));
+        assert_eq!(count(&rooms), (3, 2, 4));
+        rooms.leave(&sids[1], &room("all"));
+        assert_eq!(count(&rooms), (3, 2, 3));
+        rooms.close(&room("all"));
+        assert_eq!(count(&rooms), (3, 1, 1));
+        rooms.remove(&sids[0]);
+        assert_eq!(count(&rooms), (2, 0, 0));
+    }
+
+    #[test]
     fn empty_rooms_leave_nothing_behind() {
         let (mut rooms, sids) = three();
         sids.iter().for_each(|sid| drop(rooms.remove(sid)));
         assert!(rooms.rooms.is_empty() && rooms.members.is_empty());
+        assert_eq!(rooms.memberships, 0);
     }
 }

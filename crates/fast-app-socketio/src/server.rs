@@ -16,6 +16,7 @@ use fast_app_engineio::{
 use http::request::Parts;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::coop::consume_budget;
+use tracing::Instrument as _;
 
 use crate::{
     bus::{Callback, HostId, Message},
@@ -23,6 +24,7 @@ use crate::{
     emit::{Delivery, Emit, Recipients},
     error::{EmitError, SocketIoError},
     manager::Manager,
+    meter,
     name::{MAX_ROOM_NAME, RoomName},
     namespace::Namespace,
     packet::{self, PacketLimits},
@@ -168,6 +170,35 @@ impl SocketIo {
     pub fn occupants(&self, namespace: &str, room: &str) -> Vec<Socket> {
         let endpoint = self.server.endpoints.get(namespace);
         endpoint.map_or(Vec::new(), |endpoint| endpoint.occupants(room))
+    }
+
+    /// Tells the recorder of the facade `metrics` what there is now: sessions and bytes that wait for them; sockets, rooms
+    /// and memberships; whether the bus is heard. Counters need no telling.
+    ///
+    /// Call it before the metrics are read. The route of `fast_app::operations` does; with an exporter that pushes, a timer
+    /// of the application must, as often as it pushes. It looks at every session. Of several servers in one process the
+    /// gauges show the one that was asked last.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn example(socketio: fast_app_socketio::SocketIo) {
+    /// tokio::spawn(async move {
+    ///     let mut every = tokio::time::interval(Duration::from_secs(10));
+    ///     loop {
+    ///         every.tick().await;
+    ///         socketio.record_metrics();
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn record_metrics(&self) {
+        meter::describe();
+        self.engine.record_metrics();
+        for endpoint in self.server.endpoints.values() {
+            let population = endpoint.rooms.read().population();
+            meter::population(&endpoint.path, &population);
+        }
+        meter::bus_listening(self.server.manager.is_listening());
     }
 
     /// Refuses new clients and disconnects those that are there; their disconnect handlers run.
@@ -413,7 +444,10 @@ impl Server {
             .visit(&emit.to, &emit.except, |socket| {
                 fanout.push(socket.transport())
             });
-        fanout.finish().await
+        meter::delivered(fanout.delivered(), fanout.skipped());
+        let delivered = fanout.finish().await;
+        tracing::debug!(clients = delivered, "delivered");
+        delivered
     }
 
     /// The same for an event whose acknowledgements are wanted. A socket for which too many wait already gets the event
@@ -448,6 +482,7 @@ impl Server {
             sockets
                 .iter()
                 .for_each(|socket| fanout.push(socket.transport()));
+            meter::delivered(fanout.delivered(), fanout.skipped());
             delivered += fanout.finish().await;
         }
         delivered
@@ -489,6 +524,7 @@ impl Server {
                 namespace,
             } => self.with_socket(namespace, sid, |socket| {
                 if let Err(error) = socket.enter_room(room) {
+                    meter::message_dropped("refused");
                     // Not the name: it may be a sid.
                     tracing::warn!(%error, namespace, "a worker's request to enter a room was refused");
                 }
@@ -531,7 +567,8 @@ fn forget_answers(sockets: &[Socket], id: u64, timeout: Duration) {
 /// Runs what was to happen when a socket leaves a room, which it has.
 pub(crate) fn forget_room(socket: Socket, room: &str) {
     if let Ok(room) = RoomName::new(room) {
-        tokio::spawn(async move { socket.left(&room).await });
+        let span = socket.transport().span();
+        tokio::spawn(async move { socket.left(&room).await }.instrument(span));
     }
 }
 

@@ -6,7 +6,9 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{Phase, Socket, State, check_event};
-use crate::{error::SocketError, extract::Args, packet, payload::Payload, server::Answering};
+use crate::{
+    error::SocketError, extract::Args, meter, packet, payload::Payload, server::Answering,
+};
 
 /// Events of ours that wait for the client's acknowledgement.
 #[derive(Default)]
@@ -91,9 +93,10 @@ impl Socket {
             .as_mut()
             .and_then(|acks| acks.waiting.remove(&id));
         match waiting {
-            None => {}
+            None => meter::ack_dropped("unexpected"),
             Some(Asker::Call(caller)) => drop(caller.send(args)),
             Some(Asker::Manager(_)) if !args.attachments().is_empty() => {
+                meter::ack_dropped("binary");
                 tracing::warn!(sid = ?self.0.sid, "an acknowledgement with bytes cannot be sent to the manager that waits for it");
             }
             Some(Asker::Manager(answering)) => {

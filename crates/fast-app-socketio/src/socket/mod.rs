@@ -31,6 +31,7 @@ use crate::{
     error::{ConnectionRefused, SocketError},
     extract::Auth,
     manager::Manager,
+    meter::{self, Handler},
     name::{InvalidRoomName, RoomName, is_reserved_event},
     packet,
     payload::Payload,
@@ -326,7 +327,7 @@ impl Socket {
             index.map(|index| state.hooks.swap_remove(index).1)
         };
         if let Some(hook) = hook {
-            self.guard(hook(self.clone(), None)).await;
+            self.guard(Handler::Leave, hook(self.clone(), None)).await;
         }
     }
 
@@ -363,7 +364,7 @@ impl Socket {
         let allowed = match &self.0.endpoint.handlers.connect {
             None => Ok(()),
             Some(handler) => self
-                .guard(handler(self.clone(), auth))
+                .guard(Handler::Connect, handler(self.clone(), auth))
                 .await
                 .unwrap_or_else(|| Err(ConnectionRefused::new("Internal server error"))),
         };
@@ -386,6 +387,7 @@ impl Socket {
             self.close(DisconnectReason::Server),
             Phase::Connecting { .. }
         ) {
+            meter::connect_refused("on_connect");
             self.0.client.remove(self);
             self.0
                 .transport

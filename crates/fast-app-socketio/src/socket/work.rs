@@ -4,12 +4,14 @@ use std::{collections::VecDeque, future::Future, mem, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use super::{Phase, Socket, State};
 use crate::{
     error::HandlerError,
     extract::Args,
     handler::Reply,
+    meter::{self, Handler, Outcome},
     packet::{self, Event},
     payload::Payload,
     reason::DisconnectReason,
@@ -36,6 +38,9 @@ impl Socket {
         let mut state = self.0.state.lock();
         if matches!(state.phase, Phase::Connected) {
             self.enqueue(&mut state, Work::Event { id, event });
+        } else {
+            drop(state);
+            meter::event_dropped("not_connected");
         }
     }
 
@@ -43,7 +48,7 @@ impl Socket {
         self.0.client.queued(work.bytes());
         state.work.push_back(work);
         if !mem::replace(&mut state.working, true) {
-            tokio::spawn(self.clone().work());
+            tokio::spawn(self.clone().work().instrument(self.0.transport.span()));
         }
     }
 
@@ -54,10 +59,11 @@ impl Socket {
             match work {
                 Work::Event { id, event } if self.is_concurrent(&event) => {
                     let socket = self.clone();
-                    tokio::spawn(async move {
+                    let handled = async move {
                         socket.handle(id, event).await;
                         socket.0.client.handled(bytes);
-                    });
+                    };
+                    tokio::spawn(handled.in_current_span());
                     continue;
                 }
                 Work::Event { id, event } => self.handle(id, event).await,
@@ -84,10 +90,14 @@ impl Socket {
     async fn handle(&self, id: Option<u64>, event: Event) {
         let handlers = &self.0.endpoint.handlers;
         let reply = match handlers.events.get(&event.name).or(handlers.any.as_ref()) {
-            None => Ok(Payload::empty()),
+            None => {
+                meter::event_dropped("no_handler");
+                Ok(Payload::empty())
+            }
             Some(handler) => {
                 let name = event.name.clone();
-                let reply = self.guard(handler(self.clone(), Args::new(event))).await;
+                let code = handler(self.clone(), Args::new(event));
+                let reply = self.guard(Handler::Event, code).await;
                 reply.unwrap_or_else(|| {
                     Err(HandlerError::internal(format!(
                         "the handler of {name} panicked"
@@ -102,10 +112,13 @@ impl Socket {
     fn reply(&self, id: Option<u64>, reply: Reply) {
         let payload = reply.or_else(|error| {
             match &error {
-                HandlerError::Internal { cause } => {
+                HandlerError::Internal { cause } | HandlerError::TimedOut { cause } => {
                     tracing::error!(sid = ?self.0.sid, cause, "handler failed")
                 }
-                error => tracing::debug!(sid = ?self.0.sid, %error, "event refused"),
+                // Not what it says: what the client sent may be quoted in it.
+                error => {
+                    tracing::debug!(sid = ?self.0.sid, error = error.kind(), "event refused")
+                }
             }
             let _ = self.emit("error", &error);
             Payload::new(&Failed { ok: false, error })
@@ -118,18 +131,24 @@ impl Socket {
     pub(super) async fn disconnected(&self, reason: DisconnectReason) {
         let hooks = mem::take(&mut self.0.state.lock().hooks);
         for (_, hook) in hooks {
-            self.guard(hook(self.clone(), Some(reason))).await;
+            self.guard(Handler::Leave, hook(self.clone(), Some(reason)))
+                .await;
         }
         if let Some(handler) = &self.0.endpoint.handlers.disconnect {
-            self.guard(handler(self.clone(), reason)).await;
+            self.guard(Handler::Disconnect, handler(self.clone(), reason))
+                .await;
         }
     }
 
     /// Runs code of the application; `None` when it panicked.
-    pub(super) async fn guard<T>(&self, code: impl Future<Output = T>) -> Option<T> {
-        AssertUnwindSafe(code)
-            .catch_unwind()
-            .await
+    pub(super) async fn guard<T: Outcome>(
+        &self,
+        handler: Handler,
+        code: impl Future<Output = T>,
+    ) -> Option<T> {
+        let ended = AssertUnwindSafe(code).catch_unwind().await;
+        meter::handled(handler, ended.as_ref().ok());
+        ended
             .inspect_err(|_| tracing::error!(sid = ?self.0.sid, namespace = self.namespace(), "handler panicked"))
             .ok()
     }

@@ -52,6 +52,27 @@ pub(crate) enum DecodeError {
     Panic,
 }
 
+impl DecodeError {
+    /// Where it is no longer JSON of the expected form. What serde has to say about it may quote the message.
+    pub(crate) fn column(&self) -> Option<usize> {
+        match self {
+            Self::Json(error) => Some(error.column()),
+            _ => None,
+        }
+    }
+
+    /// A short name for counters.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Pickle => "pickle",
+            Self::Method => "unknown_method",
+            Self::TooLarge(_) => "too_large",
+            Self::Panic => "panic",
+            _ => "malformed",
+        }
+    }
+}
+
 /// Names, one or several.
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -234,7 +234,10 @@ impl RedisBus {
     ) -> Result<Published, BusError> {
         let (bytes, limit) = (text.len(), self.options.max_message);
         match bytes > limit {
-            true => Err(BusError::TooLarge { bytes, limit }),
+            true => {
+                self.stats.failed("too_large");
+                Err(BusError::TooLarge { bytes, limit })
+            }
             false => self.publisher.publish(channel, text, on_outage).await,
         }
     }

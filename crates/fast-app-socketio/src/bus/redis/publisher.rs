@@ -24,7 +24,10 @@ use super::{
     retry::Retry,
     target::{CONNECT_TIMEOUT, Target},
 };
-use crate::bus::{BusError, OnOutage, Published};
+use crate::{
+    bus::{BusError, OnOutage, Published},
+    meter,
+};
 
 /// How long Redis may take to answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -165,6 +168,7 @@ impl Task {
             }
         }
         if !self.spool.is_empty() && self.connected().await.is_err() {
+            meter::messages_failed("spool_lost", self.spool.messages.len() as u64);
             tracing::error!(
                 lost = self.spool.messages.len(),
                 "spooled messages are lost: the process ends and redis is not there"
@@ -267,7 +271,7 @@ impl Task {
             for (text, answer) in batch.into_iter().zip(answers) {
                 self.spool.sent(text.len());
                 if let Err(error) = answer {
-                    self.shared.stats.failed(1);
+                    self.shared.stats.failed("refused");
                     tracing::error!(%error, "redis refused a spooled message, which is lost");
                 }
             }
@@ -336,7 +340,10 @@ impl Task {
         for job in jobs {
             let answer = match job.on_outage {
                 OnOutage::Spool if job.channel == Channel::Events => {
-                    self.spool.push(job.text).map(|()| Published::Spooled)
+                    self.spool.push(job.text).map(|()| {
+                        meter::message_spooled();
+                        Published::Spooled
+                    })
                 }
                 _ => Err(BusError::from(error.clone())),
             };
@@ -347,8 +354,11 @@ impl Task {
     /// Tells whoever published what became of it.
     fn answer(&self, publisher: Option<Answer>, answer: Result<Published, BusError>) {
         let Some(publisher) = publisher else { return };
-        if answer.is_err() {
-            self.shared.stats.failed(1);
+        if let Err(error) = &answer {
+            self.shared.stats.failed(match error {
+                BusError::SpoolFull { .. } => "spool_full",
+                _ => "redis",
+            });
         }
         let _ = publisher.send(answer);
     }

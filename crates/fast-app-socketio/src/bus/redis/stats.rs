@@ -1,15 +1,12 @@
 //! What is counted.
 
-use std::{
-    error::Error as _,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use super::python::DecodeError;
-use crate::bus::BusStats;
+use crate::{bus::BusStats, meter};
 
 #[derive(Default)]
 pub(super) struct Stats {
@@ -33,21 +30,23 @@ impl Stats {
         self.connects.load(Ordering::Acquire)
     }
 
-    pub(super) fn failed(&self, messages: u64) {
-        self.failed.fetch_add(messages, Ordering::Relaxed);
+    /// A message was not sent.
+    pub(super) fn failed(&self, reason: &'static str) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        meter::messages_failed(reason, 1);
     }
 
     /// Every message that is none is counted; the first, the second, the fourth and so on are logged, and the first
     /// pickle, because it is a known fault with a known cure.
     pub(super) fn dropped(&self, error: &DecodeError) {
+        meter::message_dropped(error.reason());
         let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
         if let DecodeError::Pickle = error {
             if self.pickled.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::warn!("{error}; this is not said again");
             }
         } else if dropped.is_power_of_two() {
-            let cause = error.source().map(tracing::field::display);
-            tracing::warn!(%error, cause, dropped, "a message on the channel was dropped");
+            tracing::warn!(%error, at = error.column(), dropped, "a message on the channel was dropped");
         }
     }
 
@@ -92,6 +91,7 @@ impl Hearing {
         if heard {
             self.stats.hearing.fetch_sub(1, Ordering::AcqRel);
             self.stats.outages.fetch_add(1, Ordering::Relaxed);
+            meter::bus_outage();
         }
         heard
     }

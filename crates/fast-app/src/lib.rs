@@ -75,13 +75,16 @@
 //! [`revoke`](revoke()) takes access away again, on every worker; [`Session::set_expiry`] lets it end with a token.
 //!
 //! The modules mirror those of FastApp for Python: `contracts` holds what an application implements, `core` what it
-//! calls. Every name is also at the root of the crate, and those that an application uses are in [`prelude`].
+//! calls. Every name is also at the root of the crate, and those that an application uses are in [`prelude`]. `operations` has
+//! routes for health, readiness and metrics.
 
 pub mod contracts;
 pub mod core;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(feature = "operations")]
+pub mod operations;
 pub mod prelude;
 mod serve;
 

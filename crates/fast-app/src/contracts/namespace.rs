@@ -95,7 +95,7 @@ async fn in_time<R: Room, T>(
 ) -> Result<T, HandlerError> {
     timeout(R::GUARD_TIMEOUT, asked).await.unwrap_or_else(|_| {
         let cause = format!("the guard of {} took too long", R::KEY);
-        Err(HandlerError::internal(cause))
+        Err(HandlerError::timed_out(cause))
     })
 }
 

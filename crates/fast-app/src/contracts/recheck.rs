@@ -13,6 +13,7 @@ use tokio::{
     task::AbortHandle,
     time::{sleep, timeout},
 };
+use tracing::Instrument as _;
 
 use super::{Cause, room::Room};
 
@@ -23,7 +24,7 @@ impl Recheck {
     pub(super) fn start<R: Room>(socket: &Socket, room: &Arc<R>, name: &RoomName) -> Option<Self> {
         let pause = spread(R::RECHECK?, socket);
         let (socket, room, name) = (socket.clone(), room.clone(), name.clone());
-        let task = tokio::spawn(async move {
+        let asking = async move {
             loop {
                 sleep(pause).await;
                 if !may_stay(&*room, &socket, &name).await {
@@ -31,7 +32,9 @@ impl Recheck {
                     return;
                 }
             }
-        });
+        };
+        // That of the session, whose event this is.
+        let task = tokio::spawn(asking.in_current_span());
         Some(Self(task.abort_handle()))
     }
 }

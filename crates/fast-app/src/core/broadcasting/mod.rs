@@ -16,6 +16,7 @@ use std::{
 use fast_app_socketio::{Collecting, Emit, Manager, SocketIo};
 use futures_util::future::join_all;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span, field};
 
 pub use self::receipt::{Acknowledged, BroadcastError, Receipt};
 use crate::contracts::broadcast_event::BroadcastEvent;
@@ -111,8 +112,13 @@ impl<E: BroadcastEvent> Broadcast<E> {
         }
     }
 
-    async fn send(self) -> Result<Receipt, BroadcastError> {
-        let (mut receipt, emits) = self.prepare().await?;
+    /// The span of the event, from here to the sockets.
+    fn span() -> Span {
+        tracing::debug_span!("broadcast", event = E::NAME, namespace = field::Empty)
+    }
+
+    async fn send(self, span: Span) -> Result<Receipt, BroadcastError> {
+        let (mut receipt, emits) = self.prepare(&span).await?;
         let mut failed = None;
         // One namespace's failure is no reason to keep the event from another.
         for (manager, emit) in emits {
@@ -128,7 +134,7 @@ impl<E: BroadcastEvent> Broadcast<E> {
     }
 
     /// Asks the event when, where and as what: one emit for each namespace.
-    async fn prepare(self) -> Result<(Receipt, Vec<(Manager, Emit)>), BroadcastError> {
+    async fn prepare(self, span: &Span) -> Result<(Receipt, Vec<(Manager, Emit)>), BroadcastError> {
         let Self {
             event,
             manager,
@@ -146,6 +152,10 @@ impl<E: BroadcastEvent> Broadcast<E> {
             .by_namespace()?;
         if channels.is_empty() {
             return Ok((receipt, Vec::new()));
+        }
+        if !span.is_disabled() {
+            let namespaces: Vec<_> = channels.iter().map(|(path, _)| path.as_str()).collect();
+            span.record("namespace", namespaces.join(","));
         }
         let payload = event.try_broadcast_as().await;
         let payload = payload
@@ -176,7 +186,8 @@ impl<E: BroadcastEvent + 'static> IntoFuture for Broadcast<E> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        let span = Self::span();
+        Box::pin(self.send(span.clone()).instrument(span))
     }
 }
 
@@ -189,9 +200,9 @@ pub struct ExpectAcks<E> {
 }
 
 impl<E: BroadcastEvent> ExpectAcks<E> {
-    async fn collect(self) -> Result<Acknowledged, BroadcastError> {
+    async fn collect(self, span: Span) -> Result<Acknowledged, BroadcastError> {
         let deadline = Instant::now() + self.timeout;
-        let (mut receipt, emits) = self.broadcast.prepare().await?;
+        let (mut receipt, emits) = self.broadcast.prepare(&span).await?;
         let mut collecting: Vec<Collecting> = Vec::new();
         for (manager, emit) in emits {
             let (delivery, answers) = manager.emit_collecting(emit, deadline).await?;
@@ -211,6 +222,7 @@ impl<E: BroadcastEvent + 'static> IntoFuture for ExpectAcks<E> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.collect())
+        let span = Broadcast::<E>::span();
+        Box::pin(self.collect(span.clone()).instrument(span))
     }
 }

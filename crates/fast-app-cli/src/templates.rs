@@ -21,14 +21,6 @@ pub(crate) const INIT: &[(&str, &str)] = &[
     ("README.md", template!("init/README.md")),
     ("app/main.rs", template!("init/app/main.rs")),
     ("app/lib.rs", template!("init/app/lib.rs")),
-    (
-        "app/controllers/mod.rs",
-        template!("init/app/controllers/mod.rs"),
-    ),
-    (
-        "app/controllers/health_controller.rs",
-        template!("init/app/controllers/health_controller.rs"),
-    ),
     ("app/modules/mod.rs", template!("init/app/modules/mod.rs")),
     (
         "app/modules/asgi/mod.rs",

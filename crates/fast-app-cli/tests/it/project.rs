@@ -175,14 +175,15 @@ async fn a_stock_client_gets_an_event_of_a_new_project() {
     assert_eq!(join(&client).await, true);
     gets_what_is_broadcast(&demo, &redis, &server, &client).await;
     nothing_is_left_to_mend(&demo, &redis);
-    healthy(&server, 200).await;
+    ready(&server, 200).await;
     redis.stop().await;
-    healthy(&server, 503).await;
+    ready(&server, 503).await;
+    assert_eq!(http::get(server.addr(), "/health").await.status, 200);
 }
 
-/// Waits for this status of `/health`.
-async fn healthy(server: &Server, status: u16) {
-    let wait = async { while http::get(server.addr(), "/health").await.status != status {} };
+/// Waits for this status of `/ready`.
+async fn ready(server: &Server, status: u16) {
+    let wait = async { while http::get(server.addr(), "/ready").await.status != status {} };
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
 }
 

@@ -1,4 +1,3 @@
 //! The application.
 
-pub mod controllers;
 pub mod modules;

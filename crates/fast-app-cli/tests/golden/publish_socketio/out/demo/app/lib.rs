@@ -1,5 +1,4 @@
 //! The application.
 
-pub mod controllers;
 pub mod modules;
 pub mod socketio;

@@ -2,17 +2,14 @@
 
 use std::error::Error;
 
-use axum::{Router, routing::get};
-use fast_app::SocketIo;
-
-use crate::controllers::health_controller;
+use axum::Router;
+use fast_app::{SocketIo, operations};
 
 /// All routes, and the Socket.IO server that is mounted around them.
 pub async fn create_app() -> Result<(Router, SocketIo), Box<dyn Error>> {
     let socketio = SocketIo::builder().build()?;
     let app = Router::new()
-        .route("/health", get(health_controller::health))
-        .with_state(socketio.clone())
+        .merge(operations::routes(&socketio)) // GET /health, GET /ready
         .layer(socketio.layer());
     Ok((app, socketio))
 }

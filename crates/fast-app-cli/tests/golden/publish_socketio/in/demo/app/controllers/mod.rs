@@ -1,3 +1,0 @@
-//! HTTP.
-
-pub mod health_controller;

@@ -38,9 +38,11 @@ fn load_env() {
 
 #[tokio::main]
 async fn run() -> Result<(), Box<dyn Error>> {
+    // First: what is counted before is not known.
+    let prometheus = fast_app::operations::install_prometheus()?;
     let state = Chats::sample();
     let socketio = asgi::socketio::create_socketio_app(state.clone()).await?;
-    let app = asgi::app::create_app(state, &socketio);
+    let app = asgi::app::create_app(state, &socketio, &prometheus);
     let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
     let listener = TcpListener::bind(&bind)
         .await

@@ -1,12 +1,9 @@
 //! The page for a person.
 
 use axum::{
-    Json,
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use fast_app::SocketIo;
-use serde_json::{Value, json};
 
 /// The client from npm, or nothing where the build had no npm: then the page takes it from a CDN.
 const CLIENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/socket.io-client.js"));
@@ -27,16 +24,6 @@ pub async fn client() -> Response {
         [] => StatusCode::NOT_FOUND.into_response(),
         client => javascript(client),
     }
-}
-
-/// `GET /health`: 503 while the other workers cannot be heard.
-pub async fn health(socketio: SocketIo) -> (StatusCode, Json<Value>) {
-    let ok = socketio.manager().is_listening();
-    let status = match ok {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    (status, Json(json!({ "ok": ok })))
 }
 
 fn javascript(source: &'static [u8]) -> Response {

@@ -205,11 +205,13 @@ async fn typing_is_told_to_the_others_in_the_chat() {
 async fn http_answers_with_the_right_status() {
     let server = chat().await;
     let addr = server.addr();
-    let health = http::get(addr, "/health").await;
-    assert_eq!(
-        (health.status, health.text().as_str()),
-        (200, r#"{"ok":true}"#)
-    );
+    for (path, said) in [
+        ("/health", r#"{"status":"ok"}"#),
+        ("/ready", r#"{"status":"ready"}"#),
+    ] {
+        let answer = http::get(addr, path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, said));
+    }
     let path = "/chats/1/messages";
     for (path, body, want) in [
         ("/chats/404/messages", r#"{"text":"x"}"#.to_owned(), 404),

@@ -1,12 +1,14 @@
 //! The chat from outside: the binary as it is started, real clients, a real Redis, a real browser.
 //!
 //! A test of the contract, frame by frame, belongs to `contract`; of stock clients to `clients`; of several workers to
-//! `workers`; of how the program starts and ends to `process`; what a person sees to `page`.
+//! `workers`; of how the program starts and ends to `process`; what a person sees to `page`; what whoever operates it
+//! sees to `operations`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clients;
 mod contract;
+mod operations;
 mod page;
 mod process;
 mod workers;

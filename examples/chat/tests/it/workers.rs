@@ -37,9 +37,9 @@ async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-async fn health(server: &Server) -> (u16, String) {
-    let health = testkit::http::get(server.addr(), "/health").await;
-    (health.status, health.text())
+async fn readiness(server: &Server) -> (u16, String) {
+    let ready = testkit::http::get(server.addr(), "/ready").await;
+    (ready.status, ready.text())
 }
 
 async fn member(server: &Server, client: StockClient, token: &str) -> StockClient {
@@ -115,7 +115,10 @@ async fn without_redis_local_clients_are_served_and_the_error_is_said() {
         testkit::http::post(server.addr(), "/chats/1/messages", r#"{"text":"local"}"#).await;
     assert_eq!(response.status, 503);
     assert_eq!(text_of(&client.expect("update_chat").await[0]), "local");
-    assert_eq!(health(&server).await, (503, r#"{"ok":false}"#.to_owned()));
+    let deaf = r#"{"status":"unready","bus":"deaf","draining":false}"#;
+    assert_eq!(readiness(&server).await, (503, deaf.to_owned()));
+    let health = testkit::http::get(server.addr(), "/health").await;
+    assert_eq!(health.status, 200);
     assert!(
         server.stderr().contains("redis cannot be heard"),
         "{}",
@@ -123,7 +126,7 @@ async fn without_redis_local_clients_are_served_and_the_error_is_said() {
     );
 
     redis.start().await;
-    until("it listens", async || health(&server).await.0 == 200).await;
+    until("it listens", async || readiness(&server).await.0 == 200).await;
     PythonManager::start(&redis.url())
         .emit("back", json!(1), To::room("chat|1"))
         .await;
@@ -207,7 +210,7 @@ async fn redis_is_reached_with_tls() {
             ],
         )
         .await;
-        until(&url, async || health(&server).await.0 == 200).await;
+        until(&url, async || readiness(&server).await.0 == 200).await;
         let client = member(&server, StockClient::node(), "alice").await;
         PythonManager::start(&redis.url())
             .emit("safe", json!(1), To::room("chat|1"))
@@ -231,7 +234,7 @@ async fn a_worker_speaks_as_its_fleet_is_said_to() {
             ],
         )
         .await;
-        until(profile, async || health(&server).await.0 == 200).await;
+        until(profile, async || readiness(&server).await.0 == 200).await;
         let client = member(&server, StockClient::node(), "alice").await;
         let emit =
             r#"{"method": "emit", "event": "e", "data": [1, 2], "namespace": "/", "room": null}"#;

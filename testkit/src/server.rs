@@ -130,16 +130,30 @@ impl Server {
         self.stderr.text()
     }
 
+    /// Sends it a signal, `TERM` or another name.
+    pub async fn signal(&self, name: &str) {
+        child::signal(&self.child, name).await;
+    }
+
+    /// Waits 20 s for its end and for all that it wrote.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let Ok(status) = timeout(LIMIT, self.child.wait()).await else {
+            panic!("the server did not stop; stderr:\n{}", self.stderr());
+        };
+        let written = async {
+            self.stdout.complete().await;
+            self.stderr.complete().await;
+        };
+        timeout(LIMIT, written)
+            .await
+            .expect("its pipes end with it");
+        status.expect("a child can be waited for")
+    }
+
     /// Asks it to stop with SIGTERM and waits 20 s for its exit status.
     pub async fn terminate(mut self) -> ExitStatus {
-        child::signal(&self.child, "TERM").await;
-        match timeout(LIMIT, self.child.wait()).await {
-            Ok(status) => status.expect("a child can be waited for"),
-            Err(_) => panic!(
-                "the server did not stop after SIGTERM; stderr:\n{}",
-                self.stderr()
-            ),
-        }
+        self.signal("TERM").await;
+        self.ended().await
     }
 
     /// Kills it with SIGKILL and waits for its end.

@@ -52,8 +52,16 @@ pub struct HttpConfig {
     /// How many file descriptors are kept from clients: connections are closed at once when less than so many are left
     /// below the soft limit of the process. Default 64.
     pub reserved_files: u64,
-    /// How long clients have to go away after a shutdown has begun. Default 10 s.
+    /// Over what time clients are closed, evenly, once a shutdown has begun; those that are not closed yet are served
+    /// meanwhile. Default 0 s: all at once.
+    pub drain_time: Duration,
+    /// How long everything may take to end after that: what is queued for clients, open requests, handlers, messages to
+    /// other servers. Default 10 s.
     pub shutdown_timeout: Duration,
+    /// How long after the signal to end the process is made to end, whatever still runs; more than `drain_time` and
+    /// `shutdown_timeout` together. `fast_app::serve` keeps it, which is told of signals; nothing in this crate does.
+    /// Default 30 s.
+    pub hard_limit: Duration,
 }
 
 impl Default for HttpConfig {
@@ -64,7 +72,9 @@ impl Default for HttpConfig {
             max_header_bytes: 64 * 1024,
             write_timeout: Duration::from_secs(30),
             reserved_files: 64,
+            drain_time: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(10),
+            hard_limit: Duration::from_secs(30),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -17,6 +19,27 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The open packet is sent first, whatever is sent from here.
     fn open(&self, session: &Arc<Session>, request: &Parts) -> Box<dyn Connection>;
+
+    /// Waits until nothing is under way any more that sessions, now ended, have begun. Must be cancel-safe. By default
+    /// there is nothing to wait for.
+    fn ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// What [`Handler::ended`] still waits for.
+    fn unfinished(&self) -> Unfinished {
+        Unfinished::default()
+    }
+}
+
+/// What is still under way on behalf of sessions that have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Code of the application that runs.
+    pub handlers: usize,
+    /// Messages that wait to be sent to other servers.
+    pub messages: usize,
 }
 
 /// The receiving end of one session.
@@ -83,6 +106,14 @@ impl CloseReason {
             Self::Expired => "expired",
             Self::Shutdown => "shutdown",
         }
+    }
+
+    /// Whether the server wanted it, so that the client still gets what is queued for it, and is to know.
+    pub(crate) fn is_the_servers(self) -> bool {
+        matches!(
+            self,
+            Self::Server | Self::Revoked | Self::Expired | Self::Shutdown
+        )
     }
 
     /// The WebSocket close code that tells the client (RFC 6455, section 7.4.1).

@@ -41,7 +41,7 @@ pub use engine::Engine;
 pub use error::RequestError;
 pub use fanout::Fanout;
 pub use frame::Frame;
-pub use handler::{CloseReason, Connection, Handler, Message};
+pub use handler::{CloseReason, Connection, Handler, Message, Unfinished};
 pub use origin::Origins;
 pub use serve::serve;
 pub use service::{EngineIoLayer, EngineIoService};

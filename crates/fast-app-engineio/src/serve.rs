@@ -27,6 +27,7 @@ use tower_service::Service;
 use crate::{
     config::HttpConfig,
     engine::Engine,
+    handler::Unfinished,
     meter,
     transport::{Cork, Corked},
 };
@@ -36,8 +37,15 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves HTTP/1.1 until `shutdown` is done, then ends all sessions of `engine`, gives open requests some time to finish,
-/// and returns.
+/// Serves HTTP/1.1 until `shutdown` is done, then ends everything and returns:
+///
+/// 1. The listener is closed. New sessions are refused on connections that are open.
+/// 2. The sessions of `engine` are closed, over [`HttpConfig::drain_time`]; each gets what is queued for it first.
+/// 3. When there are none, connections end, each after the request that it is in.
+/// 4. What the handler still has to do ends ([`Engine::ended`]).
+///
+/// From the end of the drain time on that may take [`HttpConfig::shutdown_timeout`]. Beyond it, a warning says how much has
+/// not ended, and goes on without being waited for.
 ///
 /// Compared with a bare hyper server it sets TCP_NODELAY, limits for slow headers (without the timer that is set here hyper
 /// silently has none), for their number and their size and for clients that do not read their answer, and it keeps file
@@ -113,19 +121,33 @@ where
     }
     drop(listener);
     tracing::info!("shutting down");
-    engine.shutdown();
+    engine.drain(limits.drain_time).await;
+    end(&engine, limits.shutdown_timeout, &ending).await;
+    Ok(())
+}
+
+/// Waits until all has ended, and not longer than `limit`.
+///
+/// Connections that wait for a request stay until the last session has ended: it is there that a client between two polls
+/// asks next, and hears that it is over.
+async fn end(engine: &Engine, limit: Duration, connections: &watch::Sender<()>) {
     let ended = async {
-        ending.send_replace(());
-        ending.closed().await;
+        engine.sessions_ended().await;
+        connections.send_replace(());
+        connections.closed().await;
         engine.ended().await;
     };
-    if tokio::time::timeout(limits.shutdown_timeout, ended)
-        .await
-        .is_err()
-    {
-        tracing::warn!("some connections did not end in time");
+    if tokio::time::timeout(limit, ended).await.is_err() {
+        let Unfinished { handlers, messages } = engine.unfinished();
+        tracing::warn!(
+            ?limit,
+            sessions = engine.sessions(),
+            connections = connections.receiver_count(),
+            handlers,
+            messages,
+            "shut down, though not all had ended in time"
+        );
     }
-    Ok(())
 }
 
 /// Serves a connection; when `ending` changes, until its request is answered.

@@ -138,7 +138,9 @@ where
             polling::post(session, &request, body).await
         }
         (Transport::WebSocket, &Method::GET, session) => {
-            engine.admit()?;
+            if session.as_ref().is_none_or(|session| session.is_closed()) {
+                engine.admit()?;
+            }
             websocket::accept(engine, request, session)
         }
         (_, _, None) => Err(RequestError::BadHandshakeMethod),

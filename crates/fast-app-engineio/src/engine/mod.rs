@@ -1,5 +1,7 @@
 //! All sessions of one server.
 
+mod ending;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -13,6 +15,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::MissedTickBehavior};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     config::Config,
@@ -36,6 +39,7 @@ pub struct Engine {
     handler: Box<dyn Handler>,
     sessions: Mutex<HashMap<Sid, Arc<Session>>>,
     emptied: Notify,
+    websockets: TaskTracker,
     wheel: Mutex<Wheel<(Weak<Session>, Alarm)>>,
     shards: OnceLock<Box<[Arc<Shard>]>>,
     opened: AtomicUsize,
@@ -53,6 +57,7 @@ impl Engine {
             handler: Box::new(handler),
             sessions: Mutex::default(),
             emptied: Notify::new(),
+            websockets: ending::tracker(),
             wheel: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
             shards: OnceLock::new(),
             opened: AtomicUsize::new(0),
@@ -77,11 +82,6 @@ impl Engine {
         self.slow_consumers.load(Ordering::Relaxed)
     }
 
-    /// Whether [`Engine::shutdown`] was called.
-    pub fn is_shutting_down(&self) -> bool {
-        self.shutting_down.load(Ordering::Acquire)
-    }
-
     /// Tells the recorder of the facade `metrics` how many sessions there are and what waits to be sent to them; counters
     /// need no telling. It looks at every session: call it when somebody asks, or every few seconds.
     pub fn record_metrics(&self) {
@@ -89,27 +89,6 @@ impl Engine {
         let sessions = self.all();
         let queued = sessions.iter().map(|session| session.queued_bytes());
         meter::sessions(sessions.len(), queued.sum());
-    }
-
-    /// Refuses new sessions and closes those that are open; [`Engine::ended`] tells when their clients know.
-    pub fn shutdown(&self) {
-        self.shutting_down.store(true, Ordering::Release);
-        for session in self.all() {
-            session.close(CloseReason::Shutdown);
-        }
-    }
-
-    /// Waits until there are no sessions. After a shutdown that is 3 s at most.
-    ///
-    /// Cancel-safe.
-    pub async fn ended(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            if self.sessions() == 0 {
-                return;
-            }
-            emptied.await;
-        }
     }
 
     /// Whether a new session may be opened now.

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tracing::Span;
 
 use self::polling::Polling;
-pub(crate) use self::polling::{Begun, Polled};
+pub(crate) use self::polling::{Begun, Ending, Polled};
 
 use crate::{
     config::Config,
@@ -58,8 +58,10 @@ pub struct Session {
 
 struct State {
     closed: Option<CloseReason>,
-    /// Why the session ended, until its connection has been told.
-    untold: Option<CloseReason>,
+    /// Whether the connection knows that the session is over.
+    told: Told,
+    /// Nothing more is to be said to the client.
+    gone: bool,
     transport: Transport,
     flush: Flush,
     outbox: Outbox,
@@ -73,6 +75,15 @@ struct State {
 enum Transport {
     Polling(Polling),
     WebSocket(Arc<Socket>),
+}
+
+/// Whether the connection knows that the session is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    No,
+    /// It is being told.
+    Now,
+    Yes,
 }
 
 /// Who writes to the WebSocket.
@@ -156,7 +167,8 @@ impl Session {
     fn new(sid: Sid, engine: Arc<Engine>, shard: Arc<Shard>, transport: Transport) -> Self {
         let state = State {
             closed: None,
-            untold: None,
+            told: Told::No,
+            gone: false,
             transport,
             flush: Flush::Idle,
             outbox: Outbox::default(),
@@ -275,7 +287,7 @@ impl Session {
         self.engine.count_close(reason);
         self.in_span(|| tracing::debug!(sid = ?self.sid, %reason, "session closed"));
         match forget {
-            Forget::Now => self.engine.forget(self.sid),
+            Forget::Now => self.forget(),
             Forget::AfterGoodbye => {}
         }
         self.engine.wake_at(LINGER, self, Alarm::Linger);
@@ -288,9 +300,37 @@ impl Session {
         let Some(connection) = self.connection() else {
             return;
         };
-        let untold = self.state.lock().untold.take();
-        if let Some(reason) = untold {
-            self.in_span(|| connection.closed(reason));
+        let reason = {
+            let mut state = self.state.lock();
+            match (state.closed, state.told) {
+                (Some(reason), Told::No) => {
+                    state.told = Told::Now;
+                    reason
+                }
+                _ => return,
+            }
+        };
+        self.in_span(|| connection.closed(reason));
+        let gone = {
+            let mut state = self.state.lock();
+            state.told = Told::Yes;
+            state.gone
+        };
+        if gone {
+            self.engine.forget(self.sid);
+        }
+    }
+
+    /// Nothing more is to be said to the client. The id becomes unknown, but not before the connection was told: where no
+    /// session is left, each has ended.
+    fn forget(&self) {
+        let told = {
+            let mut state = self.state.lock();
+            state.gone = true;
+            state.told
+        };
+        if told == Told::Yes {
+            self.engine.forget(self.sid);
         }
     }
 
@@ -304,6 +344,10 @@ impl Session {
 
     pub(crate) fn config(&self) -> &Config {
         self.engine.config()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(crate) fn shard(&self) -> &Arc<Shard> {
@@ -358,7 +402,7 @@ impl Session {
         let flushed = self.state.lock().flush();
         match flushed {
             Flushed::Rest => {}
-            Flushed::Finished => self.engine.forget(self.sid),
+            Flushed::Finished => self.forget(),
             Flushed::Blocked(socket, outbox) => {
                 tokio::spawn(drain(self.clone(), socket, outbox));
             }
@@ -385,7 +429,7 @@ impl Session {
     /// The socket cannot be written to any more.
     fn broken(self: &Arc<Self>) {
         self.close(CloseReason::TransportClose);
-        self.engine.forget(self.sid);
+        self.forget();
         let mut state = self.state.lock();
         state.outbox = Outbox::default();
         if let Transport::WebSocket(socket) = &state.transport {
@@ -409,7 +453,7 @@ impl Session {
                 }
             }
             Alarm::Linger => {
-                self.engine.forget(self.sid);
+                self.forget();
                 if let Transport::WebSocket(socket) = &self.state.lock().transport {
                     socket.shutdown();
                 }
@@ -491,7 +535,6 @@ impl State {
             return None;
         }
         self.closed = Some(reason);
-        self.untold = Some(reason);
         if reason == CloseReason::SlowConsumer {
             self.outbox = Outbox::default();
         }
@@ -504,12 +547,12 @@ impl State {
                 };
                 self.outbox.push(Frame::control(goodbye));
                 polling.wake();
-                match reason {
-                    CloseReason::Server
-                    | CloseReason::Revoked
-                    | CloseReason::Expired
-                    | CloseReason::Shutdown => Forget::AfterGoodbye,
-                    _ => Forget::Now,
+                match reason.is_the_servers() {
+                    true => {
+                        polling.end_upgrade();
+                        Forget::AfterGoodbye
+                    }
+                    false => Forget::Now,
                 }
             }
             Transport::WebSocket(_) => {
@@ -562,7 +605,7 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
             Next::Finish => {
                 // A stream that cannot even end is ended by the alarm.
                 let _ = timeout(limit, socket.finish()).await;
-                return session.engine.forget(session.sid);
+                return session.forget();
             }
         }
     }

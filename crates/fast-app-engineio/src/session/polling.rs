@@ -1,28 +1,31 @@
 //! The polling side of a session, and how it goes over to a WebSocket.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use super::{Flush, Session, Transport};
-use crate::{error::RequestError, frame::Frame, outbox::Outbox, transport::Socket};
+use crate::{
+    error::RequestError, frame::Frame, handler::CloseReason, outbox::Outbox, transport::Socket,
+};
 
 #[derive(Default)]
 pub(super) struct Polling {
     /// A GET is being held; with the waker of its task once it has nothing to answer.
     pub(super) held: Option<Option<Waker>>,
     posting: bool,
-    upgrade: Upgrade,
+    upgrade: Option<Box<Upgrade>>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Upgrade {
-    #[default]
-    None,
-    Requested,
+/// A WebSocket that is about to take over.
+#[derive(Default)]
+struct Upgrade {
     /// The probe was answered: every GET is to end, so that the client can go over.
-    Probed,
+    probed: bool,
+    /// The task of the WebSocket, which is to know when the session is over.
+    task: Option<Waker>,
 }
 
 /// When a GET came.
@@ -31,6 +34,15 @@ pub(crate) enum Begun {
     Polling,
     /// While a WebSocket was about to take over: a client that goes over does not ask any more.
     Upgrading,
+}
+
+/// Where a client hears that the server has ended its session while a WebSocket was about to take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// In the answer to a GET.
+    OnPolling,
+    /// It asks no more: on the WebSocket, together with what is queued, once it says that it has gone over.
+    OnWebSocket,
 }
 
 /// The answer to a GET.
@@ -54,8 +66,8 @@ impl Session {
             Transport::Polling(polling) if state.closed.is_none() || !state.outbox.is_empty() => {
                 polling.held = Some(None);
                 Ok(match polling.upgrade {
-                    Upgrade::None => Begun::Polling,
-                    Upgrade::Requested | Upgrade::Probed => Begun::Upgrading,
+                    None => Begun::Polling,
+                    Some(_) => Begun::Upgrading,
                 })
             }
             Transport::WebSocket(_) if state.closed.is_none() => Err(RequestError::BadRequest),
@@ -80,7 +92,7 @@ impl Session {
         let over = state.closed.is_some() && state.outbox.is_empty();
         drop(state);
         if over {
-            self.engine.forget(self.sid);
+            self.forget();
         }
     }
 
@@ -112,7 +124,7 @@ impl Session {
 
     fn is_probed(&self) -> bool {
         match &self.state.lock().transport {
-            Transport::Polling(polling) => polling.upgrade == Upgrade::Probed,
+            Transport::Polling(polling) => polling.is_probed(),
             Transport::WebSocket(_) => false,
         }
     }
@@ -126,7 +138,7 @@ impl Session {
         let Transport::Polling(polling) = &mut state.transport else {
             return Err(RequestError::BadRequest);
         };
-        if std::mem::replace(&mut polling.posting, true) {
+        if mem::replace(&mut polling.posting, true) {
             return Err(RequestError::BadRequest);
         }
         Ok(())
@@ -145,8 +157,8 @@ impl Session {
             return Err(RequestError::UnknownSid);
         }
         match &mut state.transport {
-            Transport::Polling(polling) if polling.upgrade == Upgrade::None => {
-                polling.upgrade = Upgrade::Requested;
+            Transport::Polling(polling) if polling.upgrade.is_none() => {
+                polling.upgrade = Some(Box::default());
                 Ok(())
             }
             _ => Err(RequestError::BadRequest),
@@ -156,12 +168,47 @@ impl Session {
     /// The probe has come: from now on every GET ends at once.
     pub(crate) fn probe_upgrade(&self) {
         if let Transport::Polling(polling) = &mut self.state.lock().transport {
-            polling.upgrade = Upgrade::Probed;
+            if let Some(upgrade) = &mut polling.upgrade {
+                upgrade.probed = true;
+            }
             polling.wake();
         }
     }
 
-    /// The WebSocket takes over, with all that is queued.
+    /// Waits, on behalf of a WebSocket that is about to take over, until the server ends the session.
+    pub(crate) fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Transport::Polling(polling) = &mut state.transport else {
+            return Poll::Pending;
+        };
+        match state.closed {
+            Some(reason) if reason.is_the_servers() => {
+                let between_polls = polling.held.is_none() && !state.outbox.is_empty();
+                Poll::Ready(match polling.is_probed() && between_polls {
+                    true => Ending::OnWebSocket,
+                    false => Ending::OnPolling,
+                })
+            }
+            _ => {
+                if let Some(upgrade) = &mut polling.upgrade {
+                    upgrade.task = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The code that closes a WebSocket which did not take over.
+    pub(crate) fn refusal_code(&self) -> u16 {
+        match self.state.lock().closed {
+            Some(reason) if reason.is_the_servers() => reason.websocket_code(),
+            _ => 1002,
+        }
+    }
+
+    /// The WebSocket takes over, with all that is queued; also for a session that the server ends, if its client has not
+    /// heard so yet.
     ///
     /// # Errors
     ///
@@ -173,12 +220,16 @@ impl Session {
         {
             let mut state = self.state.lock();
             let state = &mut *state;
-            if state.closed.is_some() {
-                return Err(RequestError::UnknownSid);
-            }
             match &mut state.transport {
                 Transport::Polling(polling) if !polling.posting => polling.wake(),
                 _ => return Err(RequestError::BadRequest),
+            }
+            match state.closed {
+                None => {}
+                Some(reason) if reason.is_the_servers() && !state.outbox.is_empty() => {
+                    replace_goodbye(&mut state.outbox, reason);
+                }
+                Some(_) => return Err(RequestError::UnknownSid),
             }
             state.transport = Transport::WebSocket(socket);
             state.flush = Flush::Listed;
@@ -190,7 +241,7 @@ impl Session {
     /// The WebSocket has failed before it took over; polling goes on.
     pub(crate) fn abandon_upgrade(&self) {
         if let Transport::Polling(polling) = &mut self.state.lock().transport {
-            polling.upgrade = Upgrade::None;
+            polling.upgrade = None;
         }
     }
 }
@@ -199,6 +250,32 @@ impl Polling {
     pub(super) fn wake(&mut self) {
         if let Some(Some(waker)) = self.held.as_mut().map(Option::take) {
             waker.wake();
+        }
+    }
+
+    /// Lets the WebSocket that is about to take over know that the session is over.
+    pub(super) fn end_upgrade(&mut self) {
+        let task = self
+            .upgrade
+            .as_mut()
+            .and_then(|upgrade| upgrade.task.take());
+        if let Some(waker) = task {
+            waker.wake();
+        }
+    }
+
+    fn is_probed(&self) -> bool {
+        self.upgrade.as_ref().is_some_and(|upgrade| upgrade.probed)
+    }
+}
+
+/// Puts a WebSocket's close in the place of polling's, which is the last frame of a closed session.
+fn replace_goodbye(outbox: &mut Outbox, reason: CloseReason) {
+    let mut queued = mem::take(outbox);
+    while let Some(frame) = queued.pop() {
+        match queued.is_empty() {
+            false => outbox.push(frame),
+            true => outbox.push(Frame::close(reason.websocket_code(), "")),
         }
     }
 }

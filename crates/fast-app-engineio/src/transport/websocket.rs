@@ -11,7 +11,7 @@ use std::{
 
 use http::{Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 
 use super::{
     Cork,
@@ -28,8 +28,11 @@ use crate::{
     meter,
     outbox::Outbox,
     packet::Packet,
-    session::{LINGER, Session},
+    session::{Ending, LINGER, Session},
 };
+
+/// How long a client that was told to go over may take to do so once the server has ended its session.
+const UPGRADE_GRACE: Duration = Duration::from_secs(1);
 
 /// Answers a request for a WebSocket: `session` is the one that wants to go over to it, or none for a new one.
 pub(crate) fn accept(
@@ -44,16 +47,18 @@ pub(crate) fn accept(
             if let Some(cork) = request.extensions.remove::<Cork>() {
                 cork.close();
             }
-            tokio::spawn(serve_new(engine, upgrade, request));
+            let websockets = engine.websockets().clone();
+            websockets.spawn(serve_new(engine, upgrade, request));
         }
         Some(session) => match session.request_upgrade() {
             Ok(()) => {
-                tokio::spawn(serve_upgrade(session, upgrade));
+                engine.websockets().spawn(serve_upgrade(session, upgrade));
             }
             // Accepted and closed, as by engine.io: clients expect the end of a WebSocket here, not a failed handshake.
             Err(error @ RequestError::BadRequest) => {
                 meter::request_refused(error);
-                tokio::spawn(timeout(LINGER, refuse(upgrade)));
+                let refused = timeout(LINGER, refuse(upgrade));
+                engine.websockets().spawn(refused);
             }
             Err(error) => return Err(error),
         },
@@ -81,7 +86,7 @@ async fn serve_new(engine: Arc<Engine>, upgrade: OnUpgrade, request: Parts) {
     let mut reading = Reading::new(session, reader, decoder, VecDeque::new());
     reading.take(&early);
     // A task of its own: an idle client's task holds only what it needs to read.
-    tokio::spawn(reading);
+    engine.websockets().spawn(reading);
 }
 
 /// `2probe` – `3probe` – `5`, within the time for it; then the session lives on this socket.
@@ -97,16 +102,20 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
         ..
     } = socket::take_apart(upgraded);
     let mut decoder = Decoder::new(session.config().max_payload, session.config().max_fragments);
-    let probe = probe(&session, &socket, &mut reader, &mut decoder, &early);
-    let code = match timeout_at(deadline, probe).await {
+    let probed = tokio::select! {
+        probed = timeout_at(deadline, probe(&session, &socket, &mut reader, &mut decoder, &early)) => probed,
+        () = ending(&session) => Ok(Err(session.refusal_code())),
+    };
+    let code = match probed {
         Ok(Ok(later)) => match session.finish_upgrade(socket.clone()) {
             Ok(()) => {
-                tokio::spawn(Reading::new(session, reader, decoder, later));
+                let websockets = session.engine().websockets().clone();
+                websockets.spawn(Reading::new(session, reader, decoder, later));
                 return;
             }
             Err(_) => {
                 session.close_if_polling(CloseReason::ProtocolError);
-                1002
+                session.refusal_code()
             }
         },
         Ok(Err(code)) => code,
@@ -117,7 +126,16 @@ async fn serve_upgrade(session: Arc<Session>, upgrade: OnUpgrade) {
     };
     session.abandon_upgrade();
     // A client that does not listen to the end is left.
-    let _ = timeout(LINGER, say_goodbye(&socket, reader, code)).await;
+    let _ = timeout(LINGER - UPGRADE_GRACE, say_goodbye(&socket, reader, code)).await;
+}
+
+/// Waits until the server ends the session and the client has had time to finish what it has begun, if only the WebSocket
+/// still reaches it.
+async fn ending(session: &Session) {
+    match poll_fn(|cx| session.poll_ending(cx)).await {
+        Ending::OnPolling => {}
+        Ending::OnWebSocket => sleep(UPGRADE_GRACE).await,
+    }
 }
 
 /// Closes a WebSocket on which no session lives.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod echo;
+mod ending;
 mod handshake;
 mod heartbeat;
 mod malformed;

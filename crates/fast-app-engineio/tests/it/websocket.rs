@@ -217,6 +217,7 @@ async fn the_application_ends_a_session_after_what_it_has_sent() {
         assert_eq!(promptly(socket.expect_close()).await, Some(1000), "{name}");
         assert_eq!(promptly(socket.expect_close()).await, None, "{name}");
         assert_eq!(server.closed().await, CloseReason::Server);
+        drop(socket);
         promptly(server.engine().ended()).await;
     }
 }

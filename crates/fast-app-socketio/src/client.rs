@@ -326,7 +326,8 @@ impl Client {
                     socket.connect(Auth::new(auth)).await;
                     client.handled(bytes);
                 };
-                tokio::spawn(connected.instrument(transport.span()));
+                let connected = connected.instrument(transport.span());
+                self.server.running().spawn(connected);
             }
         }
     }

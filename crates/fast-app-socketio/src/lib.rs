@@ -6,7 +6,7 @@
 //! | `rooms` | who is in which room, pure |
 //! | `namespace`, `handler`, `extract` | what an application declares |
 //! | `client`, `socket`, `session` | one connection, its sockets, its values |
-//! | `server` | [`SocketIo`]: all of it together, as a tower layer |
+//! | `server`, `ending` | [`SocketIo`]: all of it together, as a tower layer; and how it ends |
 //! | `emit`, `manager`, `answers` | one event to many sockets, here and on every other worker |
 //! | `revocation` | access that is taken away, here and on every other worker |
 //! | `meter` | what is counted and measured |
@@ -23,6 +23,7 @@ mod client;
 #[cfg(test)]
 mod documented_limits;
 mod emit;
+mod ending;
 mod error;
 mod extract;
 #[cfg(any(fuzzing, test))]

@@ -329,6 +329,15 @@ impl Manager {
         self.0.bus.stats()
     }
 
+    /// Waits until what was published has been sent, or could not be: a process that ends earlier loses it. What is spooled
+    /// waits for as long as Redis is away: put a limit to it. Where there is a server,
+    /// [`SocketIo::ended`](crate::SocketIo::ended) does it.
+    ///
+    /// Cancel-safe.
+    pub async fn flushed(&self) {
+        self.0.bus.flushed().await;
+    }
+
     /// A manager whose server is the only one.
     pub(crate) fn alone() -> Self {
         Self::new(Arc::new(MemoryBus::private()))
@@ -371,7 +380,10 @@ impl Manager {
                 },
             },
         );
-        tokio::spawn(async move {
+        let Some(server) = self.0.server.lock().upgrade() else {
+            return;
+        };
+        server.running().spawn(async move {
             if let Err(error) = manager.0.bus.publish(&envelope, OnOutage::Raise).await {
                 tracing::warn!(%error, "an acknowledgement did not reach the worker that waits for it");
             }

@@ -3,6 +3,8 @@
 use std::{
     collections::HashMap,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,6 +14,7 @@ use std::{
 
 use fast_app_engineio::{
     Config, Connection, Engine, EngineIoLayer, Fanout, Handler, Origins, Session as Transport, Sid,
+    Unfinished,
 };
 use http::request::Parts;
 use parking_lot::{Mutex, RwLock};
@@ -22,6 +25,7 @@ use crate::{
     bus::{Callback, HostId, Message},
     client::{Client, Receiver},
     emit::{Delivery, Emit, Recipients},
+    ending::Running,
     error::{EmitError, SocketIoError},
     manager::Manager,
     meter,
@@ -100,6 +104,7 @@ pub(crate) struct Server {
     ack_ids: AtomicU64,
     users: Users,
     revocations: Mutex<Log>,
+    running: Running,
 }
 
 /// What acknowledgements of an event are for: they go to the manager that emitted it.
@@ -199,11 +204,6 @@ impl SocketIo {
             meter::population(&endpoint.path, &population);
         }
         meter::bus_listening(self.server.manager.is_listening());
-    }
-
-    /// Refuses new clients and disconnects those that are there; their disconnect handlers run.
-    pub fn shutdown(&self) {
-        self.engine.shutdown();
     }
 }
 
@@ -373,6 +373,7 @@ impl SocketIoBuilder {
             ack_ids: AtomicU64::new(0),
             users: Users::default(),
             revocations: Mutex::default(),
+            running: Running::default(),
         });
         server.manager.attach(&server)?;
         server.manager.clone().adopt();
@@ -387,6 +388,14 @@ struct Acceptor(Arc<Server>);
 impl Handler for Acceptor {
     fn open(&self, session: &Arc<Transport>, _request: &Parts) -> Box<dyn Connection> {
         Box::new(Receiver(Client::new(self.0.clone(), session)))
+    }
+
+    fn ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.ended())
+    }
+
+    fn unfinished(&self) -> Unfinished {
+        self.0.unfinished()
     }
 }
 
@@ -421,6 +430,10 @@ impl Server {
 
     pub(crate) fn max_payload(&self) -> usize {
         self.max_payload
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        &self.running
     }
 
     /// Sends an event to the recipients in this process and returns how many there were.
@@ -568,7 +581,9 @@ fn forget_answers(sockets: &[Socket], id: u64, timeout: Duration) {
 pub(crate) fn forget_room(socket: Socket, room: &str) {
     if let Ok(room) = RoomName::new(room) {
         let span = socket.transport().span();
-        tokio::spawn(async move { socket.left(&room).await }.instrument(span));
+        let leaving = socket.clone();
+        let left = async move { leaving.left(&room).await };
+        socket.running().spawn(left.instrument(span));
     }
 }
 

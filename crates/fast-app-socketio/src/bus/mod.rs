@@ -49,6 +49,12 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
 
     /// How the bus fares.
     fn stats(&self) -> BusStats;
+
+    /// Waits until every message that was accepted has been sent, or could not be, those that are spooled included. Must be
+    /// cancel-safe. By default nothing waits.
+    fn flushed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What becomes of an event when the bus cannot be reached. Clients of this process get it in any case.
@@ -75,7 +81,7 @@ pub enum Published {
     Spooled,
 }
 
-/// How a bus fares. Counters begin at 0 with the bus and only grow.
+/// How a bus fares. Counters begin at 0 with the bus and only grow; `listening` and `waiting` are of the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BusStats {
@@ -83,6 +89,8 @@ pub struct BusStats {
     pub listening: bool,
     /// How often they were not any more.
     pub outages: u64,
+    /// Messages of this process that wait to be sent, those that are spooled included.
+    pub waiting: usize,
     /// Messages of this process that were not sent; their callers know.
     pub failed: u64,
     /// Messages of others that were dropped because they were none.

@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::{Phase, Socket, State};
 use crate::{
+    ending::Running,
     error::HandlerError,
     extract::Args,
     handler::Reply,
@@ -48,7 +49,8 @@ impl Socket {
         self.0.client.queued(work.bytes());
         state.work.push_back(work);
         if !mem::replace(&mut state.working, true) {
-            tokio::spawn(self.clone().work().instrument(self.0.transport.span()));
+            let work = self.clone().work().instrument(self.0.transport.span());
+            self.running().spawn(work);
         }
     }
 
@@ -63,7 +65,7 @@ impl Socket {
                         socket.handle(id, event).await;
                         socket.0.client.handled(bytes);
                     };
-                    tokio::spawn(handled.in_current_span());
+                    self.running().spawn(handled.in_current_span());
                     continue;
                 }
                 Work::Event { id, event } => self.handle(id, event).await,
@@ -71,6 +73,10 @@ impl Socket {
             }
             self.0.client.handled(bytes);
         }
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        self.0.client.server().running()
     }
 
     fn next_work(&self) -> Option<Work> {

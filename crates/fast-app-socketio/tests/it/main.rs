@@ -25,6 +25,7 @@ mod bus;
 mod clients;
 mod connect;
 mod disconnect;
+mod ending;
 mod events;
 mod fleet;
 mod malformed;

@@ -221,7 +221,11 @@ impl Bus for RedisBus {
     }
 
     fn stats(&self) -> BusStats {
-        self.stats.read()
+        self.stats.read(self.publisher.waiting())
+    }
+
+    fn flushed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.publisher.flushed())
     }
 }
 

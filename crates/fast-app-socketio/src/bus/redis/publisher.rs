@@ -18,6 +18,7 @@ use std::{
 use parking_lot::Mutex;
 use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{
     Channel, Options, Stats,
@@ -51,12 +52,17 @@ struct Job {
     text: String,
     on_outage: OnOutage,
     answer: Option<Answer>,
+    waiting: Option<Waiting>,
 }
+
+/// Counts a message for as long as it waits to be sent. A beat is none.
+type Waiting = TaskTrackerToken;
 
 /// The queue of the task, which is started with the first message and again if its runtime has ended.
 pub(super) struct Publisher {
     shared: Arc<Shared>,
     queue: Mutex<Option<mpsc::Sender<Job>>>,
+    waiting: TaskTracker,
 }
 
 struct Shared {
@@ -72,9 +78,12 @@ impl Publisher {
             options,
             stats,
         };
+        let waiting = TaskTracker::new();
+        waiting.close();
         Self {
             shared: Arc::new(shared),
             queue: Mutex::default(),
+            waiting,
         }
     }
 
@@ -90,6 +99,7 @@ impl Publisher {
             text,
             on_outage,
             answer: Some(answer),
+            waiting: Some(self.waiting.token()),
         };
         let queue = self.queue();
         queue.send(job).await.map_err(|_| BusError::Ended)?;
@@ -104,7 +114,18 @@ impl Publisher {
             text,
             on_outage: OnOutage::Raise,
             answer: None,
+            waiting: None,
         });
+    }
+
+    /// How many messages wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Waits until none does.
+    pub(super) async fn flushed(&self) {
+        self.waiting.wait().await;
     }
 
     fn queue(&self) -> mpsc::Sender<Job> {
@@ -268,8 +289,8 @@ impl Task {
             let batch = self.spool.batch();
             let texts = batch.iter().map(|text| (Channel::Events, text.as_str()));
             let answers = self.pipeline(texts).await?;
-            for (text, answer) in batch.into_iter().zip(answers) {
-                self.spool.sent(text.len());
+            for answer in answers {
+                self.spool.sent();
                 if let Err(error) = answer {
                     self.shared.stats.failed("refused");
                     tracing::error!(%error, "redis refused a spooled message, which is lost");
@@ -340,7 +361,7 @@ impl Task {
         for job in jobs {
             let answer = match job.on_outage {
                 OnOutage::Spool if job.channel == Channel::Events => {
-                    self.spool.push(job.text).map(|()| {
+                    self.spool.push(job.text, job.waiting).map(|()| {
                         meter::message_spooled();
                         Published::Spooled
                     })
@@ -373,7 +394,7 @@ async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
 
 /// Messages that wait for Redis, in order and bounded.
 struct Spool {
-    messages: VecDeque<String>,
+    messages: VecDeque<(String, Option<Waiting>)>,
     bytes: usize,
     max_bytes: usize,
 }
@@ -391,14 +412,14 @@ impl Spool {
         self.messages.is_empty()
     }
 
-    fn push(&mut self, text: String) -> Result<(), BusError> {
+    fn push(&mut self, text: String, waiting: Option<Waiting>) -> Result<(), BusError> {
         if self.bytes + text.len() > self.max_bytes {
             return Err(BusError::SpoolFull {
                 limit: self.max_bytes,
             });
         }
         self.bytes += text.len();
-        self.messages.push_back(text);
+        self.messages.push_back((text, waiting));
         Ok(())
     }
 
@@ -412,14 +433,16 @@ impl Spool {
         };
         self.messages
             .iter()
+            .map(|(text, _)| text)
             .take(BATCH)
             .take_while(fits)
             .cloned()
             .collect()
     }
 
-    fn sent(&mut self, bytes: usize) {
-        self.messages.pop_front();
-        self.bytes -= bytes;
+    fn sent(&mut self) {
+        if let Some((text, _)) = self.messages.pop_front() {
+            self.bytes -= text.len();
+        }
     }
 }

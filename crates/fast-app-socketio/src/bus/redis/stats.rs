@@ -50,11 +50,13 @@ impl Stats {
         }
     }
 
-    pub(super) fn read(&self) -> BusStats {
+    /// With so many messages that wait to be sent.
+    pub(super) fn read(&self, waiting: usize) -> BusStats {
         let ears = self.ears.load(Ordering::Acquire);
         BusStats {
             listening: ears > 0 && self.hearing.load(Ordering::Acquire) == ears,
             outages: self.outages.load(Ordering::Relaxed),
+            waiting,
             failed: self.failed.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             pickled: self.pickled.load(Ordering::Relaxed),

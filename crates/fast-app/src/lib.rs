@@ -87,6 +87,7 @@ pub mod fuzz;
 pub mod operations;
 pub mod prelude;
 mod serve;
+mod signals;
 
 pub use contracts::{
     broadcast_event::{BroadcastEvent, Channels},

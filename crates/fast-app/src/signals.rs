@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 /// Signals that come within this time are one order: a terminal sends its own to a whole group of processes, and a
 /// supervisor passes it on to each of them.
-const ONE_ORDER: Duration = Duration::from_millis(100);
+const ONE_ORDER: Duration = Duration::from_millis(250);
 
 /// How often the thread looks whether it is time, once the process was told to end.
 const LOOK: Duration = Duration::from_millis(20);

@@ -19,8 +19,9 @@ use crate::{cli::Serve, error::Error, output::remark, project::Project, told::To
 /// An editor writes several files; they are one change when no more than this is between them.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long an application may take to end, which is more than its clients are given.
-const END_LIMIT: Duration = Duration::from_secs(15);
+/// How long an application may take to end, which is more than its own hard limit. Whoever does not want to wait presses
+/// Ctrl-C again: the terminal tells the application, too.
+const END_LIMIT: Duration = Duration::from_secs(35);
 
 /// Runs the application until it is told to end, and starts it again when its files change.
 #[tokio::main(flavor = "current_thread")]

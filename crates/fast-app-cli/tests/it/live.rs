@@ -323,6 +323,29 @@ async fn a_program_is_started_again_when_its_files_change() {
 }
 
 #[tokio::test]
+async fn a_program_is_told_to_end_and_may_take_its_time() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_program(place.path(), "never run");
+    // Run by the shell, which knows what to do with a signal.
+    fs::create_dir(place.path().join(".cargo")).unwrap();
+    let runner = "[target.'cfg(unix)']\nrunner = [\"sh\", \"program.sh\"]\n";
+    fs::write(place.path().join(".cargo/config.toml"), runner).unwrap();
+    let program =
+        "trap 'sleep 1; echo goodbye; exit 0' TERM\necho ready\nwhile :; do sleep 0.1; done\n";
+    fs::write(place.path().join("program.sh"), program).unwrap();
+    for signal in ["TERM", "INT"] {
+        let mut command = fast_app(place.path(), &["serve"]);
+        // Other tests have a program of the same name.
+        command.env_remove("CARGO_TARGET_DIR");
+        let mut serve = Listener::run(command);
+        assert_eq!(serve.line().await, "ready\n");
+        serve.signal(signal).await;
+        assert_eq!(serve.line().await, "goodbye\n");
+        assert_eq!(serve.ends().await, (Some(0), String::new()));
+    }
+}
+
+#[tokio::test]
 async fn a_build_does_not_keep_a_program_from_being_told_to_end() {
     let place = tempfile::tempdir().unwrap();
     tiny_program(place.path(), "one");

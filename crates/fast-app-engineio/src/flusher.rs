@@ -15,7 +15,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -63,13 +62,13 @@ async fn flush_forever(shard: Arc<Shard>) {
             shard.wake.notified().await;
             continue;
         }
-        let started = Instant::now();
+        let flush = meter::Flush::begin();
         for (index, session) in turn.drain(..).enumerate() {
             session.flush();
             if index % SOCKETS_PER_TURN == SOCKETS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
         }
-        meter::flushed(started.elapsed());
+        flush.end();
     }
 }

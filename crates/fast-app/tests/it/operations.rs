@@ -66,12 +66,13 @@ async fn prometheus_gets_what_there_is_when_it_asks_and_a_second_recorder_is_an_
 
     let namespace = fast_app::Namespace::new("/");
     let (socketio, addr) = serve(SocketIo::builder().namespace(namespace)).await;
-    let _client = RawSocket::socketio(addr, "").await;
     let internal = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let internal_addr = internal.local_addr().unwrap();
     let routes = prometheus.routes(&socketio);
     tokio::spawn(async move { axum::serve(internal, routes).await });
 
+    assert_eq!(http::get(internal_addr, "/metrics").await.status, 200);
+    let _client = RawSocket::socketio(addr, "").await;
     let response = http::get(internal_addr, "/metrics").await;
     assert_eq!(
         (response.status, response.header("content-type")),

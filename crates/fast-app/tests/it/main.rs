@@ -1,8 +1,15 @@
 //! What an application gets, seen from its clients.
 //!
-//! `rooms`: joining and leaving; `access`: what is taken away; `broadcasting`: events and receipts; `namespaces`: sessions
-//! and handlers; `security`: checks by their number; `operations`, `metrics` and `logs`: what whoever operates a server sees;
-//! `lifecycle`: how a process ends; `files`: when there are too few.
+//! | module | is about |
+//! |---|---|
+//! | `rooms`, `schedules` | joining and leaving |
+//! | `access` | what is taken away |
+//! | `broadcasting` | events and receipts |
+//! | `namespaces` | sessions and handlers |
+//! | `security` | checks by their number |
+//! | `operations`, `metrics`, `logs` | what whoever operates a server sees |
+//! | `lifecycle` | how a process ends |
+//! | `files` | when there are too few |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,6 +22,7 @@ mod metrics;
 mod namespaces;
 mod operations;
 mod rooms;
+mod schedules;
 mod security;
 
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The pieces that the load generator (`load`) and the floor (`floor`) share.
+//! The pieces that the load generator (`load`), the floor (`floor`) and the attacks (`siege`) share.
 //!
 //! ```text
 //! load:   args → target (server, pin) → run → fleet ─┬─ client × N ── link (frame, http), order, message
@@ -6,11 +6,13 @@
 //!                                        │           └─ tally      ── histogram
 //!         process (CPU, memory) ─────────┴→ report
 //! floor:  args → http, frame, message, series
+//! siege:  jobs → besieged (server) ◄── peer × N (frame, http)
 //! ```
 //!
 //! What a server must provide to be measured is written at the top of `bin/load.rs`.
 
 pub mod args;
+pub mod broadcasts;
 pub mod client;
 pub mod control;
 pub mod error;
@@ -27,6 +29,7 @@ pub mod report;
 pub mod run;
 pub mod series;
 pub mod server;
+pub mod siege;
 pub mod suite;
 pub mod tally;
 pub mod target;

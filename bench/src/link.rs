@@ -70,7 +70,7 @@ impl Link {
         };
         let request = match &link.protocol {
             Protocol::Polling(polling) => polling.get(),
-            _ => upgrade(address),
+            _ => upgrade(address, None),
         };
         link.write(&request)?;
         Ok(link)
@@ -261,7 +261,7 @@ impl Polling {
 }
 
 /// The sid in an open packet.
-fn sid(packet: &[u8]) -> Result<String> {
+pub(crate) fn sid(packet: &[u8]) -> Result<String> {
     let open = packet.strip_prefix(b"0").unwrap_or_default();
     let open: serde_json::Value = serde_json::from_slice(open).unwrap_or_default();
     match open["sid"].as_str() {
@@ -270,15 +270,18 @@ fn sid(packet: &[u8]) -> Result<String> {
     }
 }
 
-fn upgrade(address: SocketAddr) -> Vec<u8> {
+/// The request for a WebSocket, to be a session of its own or to take over one that polls.
+pub(crate) fn upgrade(address: SocketAddr, sid: Option<&str>) -> Vec<u8> {
+    let sid = sid.map_or(String::new(), |sid| format!("&sid={sid}"));
     format!(
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+        "GET /socket.io/?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     )
     .into_bytes()
 }
 
-fn check_upgrade(head: &Head) -> Result<()> {
+/// Whether a response consents to the upgrade.
+pub(crate) fn check_upgrade(head: &Head) -> Result<()> {
     let accepted = head.header("sec-websocket-accept") == Some(ACCEPT);
     if accepted && head.start_line().starts_with("HTTP/1.1 101") {
         Ok(())

@@ -1,7 +1,7 @@
 //! Starting the server that is measured, and pinning it and ourselves to a core each.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,24 @@ impl Server {
     /// The server's process number: `taskset` gives its own to what it runs.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks the server to end with SIGTERM.
+    pub fn terminate(&self) -> Result<()> {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .map_err(Error::io("running kill"))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Error::Answer(format!("kill ended with {status}"))),
+        }
+    }
+
+    /// How it has ended, if it has.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait();
+        status.map_err(Error::io("asking how the server ended"))
     }
 
     fn wait_until_accepting(&mut self, address: SocketAddr) -> Result<()> {

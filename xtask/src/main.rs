@@ -7,6 +7,7 @@ mod fuzz;
 mod mixed;
 mod quality;
 mod setup;
+mod siege;
 mod step;
 
 use std::path::Path;
@@ -29,6 +30,8 @@ usage: cargo xtask <command>
   faults [fault…]  let Redis and the network fail for as long as outages last, with a thousand clients, and measure what
                    clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
                    hostile
+  siege [job…]     attack a server of ours that runs on a core of its own, in release, and compare what it does with its
+                   limits; some seven minutes. Jobs: handshakes, slow, reader, churn, handlers, schedules, sigterm
   mixed            10,000 messages to 1,000 clients of every kind, in release: none may be lost, doubled or out of order
   bench [--quick] [--runs N] [--only NAME]
                    our server beside floors and peers, each on one core: a table with goals, and a chart, in bench/results/;
@@ -73,6 +76,7 @@ fn run(args: &[String]) -> Result<(), Error> {
             setup::setup()?;
             quality::faults(named)
         }
+        ("siege", named) => siege::siege(named),
         ("bench", args) => bench::bench(args),
         ("mixed", []) => mixed::mixed(),
         ("setup" | "check" | "deny" | "mixed", [surplus, ..]) => Err(Error::new(

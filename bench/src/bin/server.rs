@@ -6,14 +6,13 @@
 
 use std::{error::Error, thread::available_parallelism};
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
-use bench::{message::Message, series::Series};
+use axum::{Router, routing::post};
+use bench::broadcasts::run_series;
 use fast_app::prelude::*;
 use serde_json::Value;
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    time::{Instant, sleep_until},
 };
 
 #[derive(RoomName, Deserialize)]
@@ -57,24 +56,6 @@ struct Token {
     token: String,
 }
 
-/// The event of a series.
-#[derive(Event, Serialize)]
-struct Bench {
-    text: String,
-    #[serde(skip)]
-    room: String,
-}
-
-impl BroadcastEvent for Bench {
-    async fn broadcast_on(&self) -> Channels {
-        self.room.clone().into()
-    }
-
-    async fn broadcast_as(&self) -> Payload {
-        Payload::new(&self.text)
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     runtime()?.block_on(serve())
 }
@@ -99,27 +80,5 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .layer(socketio.layer());
     let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
     fast_app::serve(TcpListener::bind(bind).await?, app, &socketio).await?;
-    Ok(())
-}
-
-async fn run_series(
-    State(socketio): State<SocketIo>,
-    body: Bytes,
-) -> Result<(), (StatusCode, String)> {
-    let refuse = |status, error: &str| (status, error.to_owned());
-    let series = Series::decode(&body)
-        .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "this is no series"))?;
-    let start = Instant::now();
-    for seq in 0..series.count {
-        sleep_until(start + series.interval * seq as u32).await;
-        let event = Bench {
-            text: Message::now(seq).argument(series.size),
-            room: series.target.room(seq),
-        };
-        socketio
-            .broadcast(event)
-            .await
-            .map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))?;
-    }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub struct Config {
     pub max_fragments: usize,
     /// How many packets one polling body may hold. Default 1,000.
     pub max_packets: usize,
-    /// How long the body of a request may take to arrive. Default 30 s.
+    /// How long the body of a request may take to arrive. Default 25 s, so that the whole request is over within 30.
     pub body_timeout: Duration,
     /// How many bytes may wait for one client that does not read. Default 1 MiB.
     pub max_outbox: usize,
@@ -89,7 +89,7 @@ impl Default for Config {
             max_payload: 1_000_000,
             max_fragments: 4_096,
             max_packets: 1_000,
-            body_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(25),
             max_outbox: 1 << 20,
             write_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,

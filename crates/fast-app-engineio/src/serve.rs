@@ -1,9 +1,19 @@
 //! An HTTP server with the settings that a bare one leaves out.
 
-use std::{convert::Infallible, future::Future, io, os::fd::AsRawFd, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io,
+    os::fd::AsRawFd,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use futures_util::{
-    TryFutureExt,
+    FutureExt,
     future::{self, Ready},
 };
 use http::{
@@ -12,15 +22,14 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::{Either, Empty};
-use hyper::{
-    body::Incoming,
-    server::conn::http1::{self, UpgradeableConnection},
-};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
+use pin_project_lite::pin_project;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
+    time::timeout,
 };
 use tower_service::Service;
 
@@ -29,7 +38,7 @@ use crate::{
     engine::Engine,
     handler::Unfinished,
     meter,
-    transport::{Cork, Corked},
+    transport::{Answer, Cork, Corked, Rest},
 };
 
 /// How long accepting rests when there are too few file descriptors left.
@@ -101,6 +110,7 @@ where
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.max_headers)
         .max_buf_size(limits.max_header_bytes);
+    let http = Arc::new(http);
     let (ending, _) = watch::channel(());
     tokio::pin!(shutdown);
     tracing::info!(address = %listener.local_addr()?, "listening");
@@ -109,15 +119,12 @@ where
             accepted = accept(&listener, max_files) => accepted,
             () = &mut shutdown => break,
         };
-        let cork = Cork::default();
-        let service = Guarded {
-            service: TowerToHyperService::new(service.clone()),
-            max_bytes: limits.max_header_bytes,
-            cork: cork.clone(),
+        let host = Host {
+            http: http.clone(),
+            service: service.clone(),
+            engine: engine.clone(),
         };
-        let stream = Corked::new(stream, cork, limits.write_timeout);
-        let connection = http.serve_connection(stream, service);
-        tokio::spawn(run(connection.with_upgrades(), ending.subscribe()));
+        tokio::spawn(host.serve(stream, ending.subscribe()));
     }
     drop(listener);
     tracing::info!("shutting down");
@@ -150,25 +157,79 @@ async fn end(engine: &Engine, limit: Duration, connections: &watch::Sender<()>) 
     }
 }
 
-/// Serves a connection; when `ending` changes, until its request is answered.
-async fn run<S, B>(
-    connection: UpgradeableConnection<Corked, Guarded<TowerToHyperService<S>>>,
-    mut ending: watch::Receiver<()>,
-) where
+/// What serves a connection.
+struct Host<S> {
+    http: Arc<http1::Builder>,
+    service: S,
+    engine: Arc<Engine>,
+}
+
+impl<S, B> Host<S>
+where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = ending.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    /// Serves a connection; when `ending` changes, until its request is answered.
+    ///
+    /// A client that keeps its connection and says nothing is not hyper's, which would keep its buffers for it: it has as
+    /// long to say something as headers may take.
+    async fn serve(self, mut stream: TcpStream, mut ending: watch::Receiver<()>) {
+        let mut early = Bytes::new();
+        loop {
+            let served = Box::pin(self.answer(stream, early, &mut ending)).await;
+            let Some(rested) = served else { return };
+            (stream, early) = rested;
+            if !early.is_empty() {
+                continue;
+            }
+            let patience = self.engine.config().http.header_timeout;
+            tokio::select! {
+                heard = timeout(patience, stream.readable()) => if !matches!(heard, Ok(Ok(()))) { return },
+                _ = ending.changed() => return,
+            }
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection failed");
+    }
+
+    /// Answers requests until the connection is over, or at rest: then it is returned, with what was read of the next.
+    async fn answer(
+        &self,
+        stream: TcpStream,
+        early: Bytes,
+        ending: &mut watch::Receiver<()>,
+    ) -> Option<(TcpStream, Bytes)> {
+        let (cork, rest) = (Cork::default(), Rest::default());
+        let service = Guarded {
+            service: TowerToHyperService::new(self.service.clone()),
+            max_bytes: self.engine.config().http.max_header_bytes,
+            cork: cork.clone(),
+            rest: rest.clone(),
+        };
+        let patience = self.engine.config().http.write_timeout;
+        let stream = Corked::new(stream, early, cork, rest.clone(), patience);
+        let mut connection = self.http.serve_connection(stream, service).with_upgrades();
+        let until_rest = poll_fn(|cx| match connection.poll_unpin(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if rest.is_reached() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let served = tokio::select! {
+            served = until_rest => served,
+            _ = ending.changed() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                Some((&mut connection).await)
+            }
+        };
+        match served {
+            None => {
+                let parts = connection.into_parts()?;
+                let (stream, _) = parts.io.into_parts();
+                return Some((stream, parts.read_buf));
+            }
+            Some(Err(error)) => tracing::debug!(%error, "connection failed"),
+            Some(Ok(())) => {}
+        }
+        None
     }
 }
 
@@ -178,6 +239,7 @@ struct Guarded<S> {
     service: S,
     max_bytes: usize,
     cork: Cork,
+    rest: Rest,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Guarded<S>
@@ -185,12 +247,9 @@ where
     S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
     B: Body,
 {
-    type Response = Response<Either<B, Empty<B::Data>>>;
+    type Response = Response<Either<Answer<B>, Empty<B::Data>>>;
     type Error = S::Error;
-    type Future = future::Either<
-        future::MapOk<S::Future, fn(Response<B>) -> Self::Response>,
-        Ready<Result<Self::Response, S::Error>>,
-    >;
+    type Future = future::Either<Answering<S::Future>, Ready<Result<Self::Response, S::Error>>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let line = request
@@ -203,8 +262,11 @@ where
         let bytes = line + request.headers().iter().map(size).sum::<usize>();
         if bytes <= self.max_bytes {
             request.extensions_mut().insert(self.cork.clone());
-            let answer = self.service.call(request);
-            return future::Either::Left(answer.map_ok(|answer| answer.map(Either::Left)));
+            self.rest.asked(&request);
+            return future::Either::Left(Answering {
+                answer: self.service.call(request),
+                rest: self.rest.clone(),
+            });
         }
         meter::headers_refused();
         let mut refused = Response::new(Either::Right(Empty::new()));
@@ -213,6 +275,30 @@ where
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
         future::Either::Right(future::ready(Ok(refused)))
+    }
+}
+
+pin_project! {
+    /// An answer that is being made.
+    struct Answering<F> {
+        #[pin]
+        answer: F,
+        rest: Rest,
+    }
+}
+
+impl<F, B, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<Either<Answer<B>, Empty<B::Data>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.answer.poll(cx));
+        let body = |body| Either::Left(Answer::new(body, this.rest.clone()));
+        Poll::Ready(answer.map(|answer| answer.map(body)))
     }
 }
 

@@ -13,12 +13,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
     time::{Sleep, sleep},
 };
+
+use super::Rest;
 
 /// A connection under hyper whose next bytes can be held back, by whoever answers the request: it finds a [`Cork`] among
 /// the request's extensions.
@@ -30,6 +33,9 @@ pub(crate) struct Corked {
     patience: Duration,
     /// Runs while it takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    rest: Rest,
+    /// What has been read before, and comes first.
+    early: Bytes,
 }
 
 /// Holds back what hyper writes.
@@ -48,13 +54,22 @@ impl Cork {
 }
 
 impl Corked {
-    pub(crate) fn new(stream: TcpStream, cork: Cork, patience: Duration) -> Self {
+    /// A connection from which `early` has been read already, and whose client may take nothing for as long as `patience`.
+    pub(crate) fn new(
+        stream: TcpStream,
+        early: Bytes,
+        cork: Cork,
+        rest: Rest,
+        patience: Duration,
+    ) -> Self {
         Self {
             stream: TokioIo::new(stream),
             cork,
             held: Vec::new(),
             patience,
             stalled: None,
+            rest,
+            early,
         }
     }
 
@@ -89,9 +104,18 @@ impl Read for Corked {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if !self.early.is_empty() {
+            let length = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.rest.heard();
+        }
+        read
     }
 }
 
@@ -130,7 +154,12 @@ impl Write for Corked {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // hyper flushes the connection when it has nothing left to write.
+        if flushed.is_ready() {
+            self.rest.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

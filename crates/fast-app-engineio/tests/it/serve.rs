@@ -194,3 +194,39 @@ async fn headers_that_do_not_come_in_time_end_the_connection() {
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
     }
 }
+
+#[tokio::test]
+async fn a_connection_is_served_again_after_a_rest_however_the_next_request_comes() {
+    let server = Server::start(Config::default()).await;
+    let mut connection = http::Connection::open(server.addr()).await;
+    let request = format!("GET {POLLING} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let (half, other_half) = request.split_at(20);
+    // Whole, byte by byte, two at once with a half behind them, and the other half.
+    let mut segments = vec![request.as_bytes().to_vec()];
+    segments.extend(request.bytes().map(|byte| vec![byte]));
+    segments.push(format!("{request}{request}{half}").into_bytes());
+    segments.push(other_half.as_bytes().to_vec());
+    let mut sent = 0;
+    for segment in segments {
+        let before = sent / request.len();
+        sent += segment.len();
+        connection.send(segment).await;
+        for _ in before..sent / request.len() {
+            let answer = promptly(connection.response()).await.unwrap();
+            assert_eq!(answer.status, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_behind_an_answer_is_ended() {
+    let mut config = Config::default();
+    config.http.header_timeout = Duration::from_millis(50);
+    let server = Server::start(config).await;
+    let mut connection = http::Connection::open(server.addr()).await;
+    let request = format!("GET {POLLING} HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.send(request).await;
+    let answer = promptly(connection.response()).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(promptly(connection.response()).await.is_err());
+}

@@ -94,7 +94,12 @@ fn start(launch: &Launch, address: SocketAddr, core: Core, redis: Option<&str>) 
     Server::start(&launch.command, address, core, &variables)
 }
 
-fn start_redis(core: Core) -> Result<(Server, String)> {
+/// Starts a Redis on a free port and says its URL.
+///
+/// # Errors
+///
+/// When there is no `redis-server`.
+pub fn start_redis(core: Core) -> Result<(Server, String)> {
     let address = free_address()?;
     let port = address.port().to_string();
     let words = [

@@ -31,7 +31,8 @@ usage: cargo xtask <command>
                    clients and callers see; some minutes. Faults: kill, spool, freeze, hang-up, password, silence,
                    hostile
   siege [job…]     attack a server of ours that runs on a core of its own, in release, and compare what it does with its
-                   limits; some seven minutes. Jobs: handshakes, slow, reader, churn, handlers, schedules, sigterm
+                   limits; some seven minutes. Jobs: handshakes, slow, reader, churn, handlers, schedules, sigterm,
+                   revocation
   mixed            10,000 messages to 1,000 clients of every kind, in release: none may be lost, doubled or out of order
   bench [--quick] [--runs N] [--only NAME]
                    our server beside floors and peers, each on one core: a table with goals, and a chart, in bench/results/;

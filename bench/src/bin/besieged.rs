@@ -7,6 +7,7 @@
 //! | variable | |
 //! |---|---|
 //! | `BIND` | where it listens |
+//! | `BUS` | the URL of its bus; none when not set |
 //! | `HEARTBEAT_MS` | interval and timeout, `500,500`; the default when not set |
 //! | `CONNECT_TIMEOUT_MS` | the default when not set |
 //! | `CLIENTS` | the number of clients that have a number |
@@ -33,6 +34,7 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 #[serde(default)]
 struct Guest {
     id: Option<usize>,
+    user: Option<String>,
     /// Why it is going to be disconnected.
     end: Option<String>,
     connecting: Fault,
@@ -151,6 +153,9 @@ impl Besieged {
             .commit()
             .await
             .map_err(ConnectionRefused::new)?;
+        if let Some(user) = &guest.user {
+            socket.session().set_user_id(user.as_str());
+        }
         socket
             .enter_room(EVERYBODY)
             .map_err(|error| ConnectionRefused::new(error.to_string()))?;
@@ -201,9 +206,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let bus = env::var("BUS").unwrap_or_else(|_| "memory://".to_owned());
     let ledger = Arc::new(Ledger::new(number("CLIENTS")?.unwrap_or(0) as usize));
     let socketio = configure(SocketIo::builder())?
-        .manager(Manager::from_url("memory://")?)
+        .manager(Manager::from_url(&bus)?)
         .state(ledger.clone())
         .namespace(Besieged)
         .build()?;

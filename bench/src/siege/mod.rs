@@ -24,6 +24,7 @@ pub mod handshakes;
 pub mod peer;
 pub mod reader;
 pub mod report;
+pub mod revocation;
 pub mod schedules;
 pub mod sigterm;
 pub mod slow;
@@ -33,7 +34,7 @@ pub mod visitor;
 pub type Job = for<'a> fn(&'a mut Report) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The jobs by name, in the order in which they run.
-pub const JOBS: [(&str, Job); 7] = [
+pub const JOBS: [(&str, Job); 8] = [
     ("handshakes", |report| Box::pin(handshakes::run(report))),
     ("slow", |report| Box::pin(slow::run(report))),
     ("reader", |report| Box::pin(reader::run(report))),
@@ -41,4 +42,5 @@ pub const JOBS: [(&str, Job); 7] = [
     ("handlers", |report| Box::pin(handlers::run(report))),
     ("schedules", |report| Box::pin(schedules::run(report))),
     ("sigterm", |report| Box::pin(sigterm::run(report))),
+    ("revocation", |report| Box::pin(revocation::run(report))),
 ];

@@ -153,7 +153,8 @@ async fn stalled(report: &mut Report) -> Result<()> {
     let trickle = series(RATE * 60, Duration::from_secs(1) / RATE as u32);
     let cut = ground.until(start, Duration::from_secs(50), |counts| {
         let queued = queued_for(client).unwrap_or(0);
-        if queued > most {
+        // Less than a message is the close.
+        if queued >= most + SIZE as u64 {
             (most, blocked) = (queued, Instant::now());
         }
         counts.slow_consumers > 0

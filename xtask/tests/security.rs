@@ -47,7 +47,7 @@ fn functions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The tests that the tables of checks name.
+/// The tests and commands that the tables of checks name.
 fn named() -> BTreeSet<String> {
     let docs = read("docs/security.md");
     let (_, checks) = docs.split_once("\n## Checks\n").unwrap();
@@ -55,7 +55,6 @@ fn named() -> BTreeSet<String> {
     let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
     cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .filter(|name| !name.contains(' '))
         .map(str::to_owned)
         .collect()
 }
@@ -67,7 +66,17 @@ fn every_test_that_a_check_names_is_in_the_sources() {
         .iter()
         .flat_map(|(_, text)| functions(text))
         .collect();
-    let named = named();
+    let (commands, named): (BTreeSet<_>, BTreeSet<_>) =
+        named().into_iter().partition(|name| name.contains(' '));
+    let help = read("xtask/src/main.rs");
+    for command in commands {
+        let words = command.strip_prefix("cargo xtask ");
+        let words = words.unwrap_or_else(|| panic!("{command}"));
+        assert!(
+            words.split(' ').all(|word| help.contains(word)),
+            "{command}"
+        );
+    }
     assert!(
         named.len() > 100,
         "{} names: the tables are read",

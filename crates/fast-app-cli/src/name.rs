@@ -26,6 +26,8 @@ const TAKEN: &[&str] = &[
     "RegisterRoom",
     "Resource",
     "Result",
+    "RevokeError",
+    "Revoked",
     "Room",
     "RoomName",
     "Serialize",
@@ -35,6 +37,7 @@ const TAKEN: &[&str] = &[
     "SocketIo",
     "SocketIoError",
     "String",
+    "Who",
 ];
 
 /// Names that clients' libraries emit themselves, so that no server may.

@@ -173,6 +173,7 @@ async fn a_stock_client_gets_an_event_of_a_new_project() {
     let server = demo.serve(&redis, &[]).await;
     let client = connect(&server, demo.alice()).await.unwrap();
     assert_eq!(join(&client).await, true);
+    a_session_ends_with_its_token(&demo, &server).await;
     gets_what_is_broadcast(&demo, &redis, &server, &client).await;
     nothing_is_left_to_mend(&demo, &redis);
     ready(&server, 200).await;
@@ -221,6 +222,19 @@ async fn tokens_are_asked_for(demo: &Demo, server: &Server) {
             .expect_err(what);
         assert_eq!(refused, "Invalid access token", "{what}");
     }
+}
+
+async fn a_session_ends_with_its_token(demo: &Demo, server: &Server) {
+    let mut claims = claims();
+    claims["exp"] = json!(seconds_from_now(3));
+    let token = token(&demo.secret(), "HS256", &claims);
+    let client = connect(server, json!({ "token": token })).await.unwrap();
+    let told = client.expect("error").await;
+    assert_eq!(told, [json!({ "type": "expired" })]);
+    let exp = claims["exp"].as_i64().unwrap();
+    assert!(seconds_from_now(0) >= exp, "too early");
+    assert!(seconds_from_now(0) <= exp + 5, "too late");
+    assert_eq!(client.disconnected().await, "io server disconnect");
 }
 
 async fn nobody_connects_without_a_key(demo: &Demo, redis: &RedisServer) {

@@ -50,6 +50,9 @@ enum Wire {
     },
 }
 
+/// The largest message, in bytes. Revocations are kept, thousands of them.
+pub(crate) const MAX_MESSAGE: usize = 4 << 10;
+
 /// Writes a message; `None` when python-socketio has a word for it.
 pub(crate) fn encode(envelope: &Envelope) -> Option<String> {
     let host_id = envelope.host.0.clone();

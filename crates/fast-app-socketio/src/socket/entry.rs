@@ -1,12 +1,15 @@
 //! Entering a room after having been asked about it.
 
-use super::{Socket, check_event};
+use std::{fmt, future::Future};
+
+use super::{LeaveHook, Socket, check_event, leave_hook};
 use crate::{
     error::SocketError,
-    name::RoomName,
     packet,
     payload::Payload,
+    reason::DisconnectReason,
     revocation::{Notice, Position},
+    server::forget_room,
 };
 
 impl Socket {
@@ -17,34 +20,48 @@ impl Socket {
         Entry {
             socket: self,
             since,
+            hook: None,
         }
     }
 
     /// Takes the socket out of a room and tells the client, by an `error` event `{"type":"revoked","room":…}`; whether it was
     /// in it. What was to happen [on leaving](Socket::on_leave) happens.
-    pub async fn expel(&self, room: &str) -> bool {
+    pub fn expel(&self, room: &str) -> bool {
         if !self.leave_room(room) {
             return false;
         }
         let notice = Notice::out_of(room).payload();
         // It may be gone, and needs no word then.
         let _ = self.emit_payload("error", &notice);
-        if let Ok(room) = RoomName::new(room) {
-            self.left(&room).await;
-        }
+        forget_room(self.clone(), room);
         true
     }
 }
 
 /// A decision about entering a room, from [`Socket::entry`].
-#[derive(Debug)]
 #[must_use = "nothing is entered before `enter`"]
 pub struct Entry<'a> {
     socket: &'a Socket,
     since: Position,
+    hook: Option<LeaveHook>,
 }
 
 impl Entry<'_> {
+    /// Lets `hook` run when the socket leaves the room that it is about to enter, as [`Socket::on_leave`] does; nothing comes
+    /// between the two. It is dropped when the socket does not enter, or is in the room already.
+    pub fn on_leave<F>(
+        self,
+        hook: impl FnOnce(Socket, Option<DisconnectReason>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self {
+            hook: Some(leave_hook(hook)),
+            ..self
+        }
+    }
+
     /// Enters the room; whether the socket was not in it before.
     ///
     /// # Errors
@@ -52,7 +69,7 @@ impl Entry<'_> {
     /// As [`Socket::enter_room`], and [`SocketError::Revoked`] when access to the room or to the server was revoked since this
     /// was begun.
     pub fn enter(self, room: &str) -> Result<bool, SocketError> {
-        self.socket.enter(room, Some(self.since), &[])
+        self.socket.enter(room, Some(self.since), &[], self.hook)
     }
 
     /// Enters the room and sends the client an event that comes before anything that is sent to the room.
@@ -68,6 +85,15 @@ impl Entry<'_> {
     ) -> Result<bool, SocketError> {
         check_event(event)?;
         let first = packet::encode_event(self.socket.namespace(), None, event, payload);
-        self.socket.enter(room, Some(self.since), &first)
+        self.socket.enter(room, Some(self.since), &first, self.hook)
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("socket", self.socket)
+            .field("since", &self.since)
+            .finish_non_exhaustive()
     }
 }

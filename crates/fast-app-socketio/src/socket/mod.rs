@@ -179,16 +179,17 @@ impl Socket {
     ///
     /// When the name is no room name or some socket's sid, the socket is in too many rooms, or it has gone.
     pub fn enter_room(&self, room: &str) -> Result<bool, SocketError> {
-        self.enter(room, None, &[])
+        self.enter(room, None, &[], None)
     }
 
     /// Enters a room, unless access to it was revoked since a position of the log. These frames come before anything that
-    /// is sent to the room.
+    /// is sent to the room; the hook is for this membership.
     fn enter(
         &self,
         room: &str,
         since: Option<Position>,
         first: &[Frame],
+        hook: Option<LeaveHook>,
     ) -> Result<bool, SocketError> {
         let mut fanout = Fanout::new(first);
         let room = RoomName::new(room)?;
@@ -214,6 +215,10 @@ impl Socket {
         let is_new = !entered.contains(&room);
         if is_new && entered.len() >= limits.rooms {
             return Err(SocketError::TooManyRooms);
+        }
+        if is_new && let Some(hook) = hook {
+            state.hooks.reserve_exact(1);
+            state.hooks.push((room.clone(), hook));
         }
         match &mut state.phase {
             Phase::Connecting { rooms, held } => {
@@ -311,11 +316,7 @@ impl Socket {
         let mut state = self.0.state.lock();
         if !state.hooks.iter().any(|(name, _)| *name == room) {
             state.hooks.reserve_exact(1);
-            state.hooks.push((
-                room,
-                // Called inside of the future, so that a panic of either is caught.
-                Box::new(move |socket, reason| Box::pin(async move { hook(socket, reason).await })),
-            ));
+            state.hooks.push((room, leave_hook(hook)));
         }
     }
 
@@ -324,7 +325,8 @@ impl Socket {
         let hook = {
             let mut state = self.0.state.lock();
             let index = state.hooks.iter().position(|(name, _)| name == room);
-            index.map(|index| state.hooks.swap_remove(index).1)
+            // The oldest: the socket may have entered the room again by now, with another.
+            index.map(|index| state.hooks.remove(index).1)
         };
         if let Some(hook) = hook {
             self.guard(Handler::Leave, hook(self.clone(), None)).await;
@@ -483,6 +485,16 @@ impl fmt::Debug for Socket {
             .field("namespace", &self.namespace())
             .finish()
     }
+}
+
+fn leave_hook<F>(
+    hook: impl FnOnce(Socket, Option<DisconnectReason>) -> F + Send + Sync + 'static,
+) -> LeaveHook
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    // Called inside of the future, so that a panic of either is caught.
+    Box::new(move |socket, reason| Box::pin(async move { hook(socket, reason).await }))
 }
 
 /// The clients' libraries take an event of such a name for their own, or close the connection over it.

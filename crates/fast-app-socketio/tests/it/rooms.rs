@@ -363,3 +363,30 @@ async fn rooms_are_empty_after_their_sockets_have_gone() {
     }
     assert_eq!(server.emit(news()).await.unwrap().local, 1);
 }
+
+#[tokio::test]
+async fn a_room_that_is_entered_again_at_once_is_left_twice() {
+    let (pen, mut diary) = diary();
+    let namespace = Namespace::new("/").on("in and out", async |socket: Socket| {
+        let enter = |name: &'static str| {
+            let entry = socket.entry().on_leave(async move |socket, reason| {
+                write(&socket, format!("{name} {reason:?}"));
+            });
+            assert!(entry.enter("room").unwrap());
+        };
+        enter("first");
+        // Its hook runs in a task, which has not begun when the room is entered again.
+        let sid = socket.sid();
+        let left = socket.manager().leave_room("/", sid.as_str(), "room");
+        left.await.unwrap();
+        enter("second");
+        write(&socket, "in again");
+    });
+    let (_server, addr) = start(SocketIo::builder().state(pen).namespace(namespace)).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    client.send_text(r#"42["in and out"]"#).await;
+    diary.expect("in again").await;
+    diary.expect("first None").await;
+    client.send_text("41").await;
+    diary.expect("second Some(Client)").await;
+}

@@ -64,6 +64,12 @@ impl Done {
 async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerError> {
     let entry = socket.entry();
     let (room, name) = in_time::<R, _>(admit::<R>(&socket.session(), args)).await?;
+    let room = Arc::new(room);
+    let (leaving, recheck) = (room.clone(), Recheck::start(&socket, &room, &name));
+    let entry = entry.on_leave(move |socket, reason| async move {
+        drop(recheck);
+        leaving.on_leave(&socket, reason).await;
+    });
     let is_new = match entry.enter_and_emit(name.as_str(), "joined", &Payload::empty()) {
         Ok(is_new) => is_new,
         Err(SocketError::Revoked) => {
@@ -75,15 +81,6 @@ async fn join<R: Room>(socket: Socket, args: Args) -> Result<Ack<Done>, HandlerE
         Err(error) => return Err(HandlerError::validation(error.to_string())),
     };
     if is_new {
-        let room = Arc::new(room);
-        let leaving = room.clone();
-        let recheck = Recheck::start(&socket, &room, &name);
-        // First: whoever is taken out of the room while `on_join` runs has left it all the same.
-        socket.on_leave(name.clone(), move |socket, reason| async move {
-            leaving.on_leave(&socket, reason).await;
-            // Last: it may be what runs this.
-            drop(recheck);
-        });
         room.on_join(&socket).await;
     }
     Ok(Done::with(&name))

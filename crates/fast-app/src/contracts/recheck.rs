@@ -28,7 +28,7 @@ impl Recheck {
             loop {
                 sleep(pause).await;
                 if !may_stay(&*room, &socket, &name).await {
-                    socket.expel(name.as_str()).await;
+                    socket.expel(name.as_str());
                     return;
                 }
             }

@@ -226,7 +226,7 @@ async fn work(
         let bytes = message.get_payload_bytes();
         let handled = async {
             let envelope = match message.get_channel_name() == channel {
-                true => workers::decode(bytes, options.max_message)?,
+                true => workers::decode(bytes, options.limit(Channel::Workers))?,
                 false => python::decode(bytes, options.profile, options.max_message)?,
             };
             listener.receive(envelope).await;

@@ -85,6 +85,14 @@ impl Options {
             Channel::Workers => Cow::Owned(format!("{}:workers", self.channel)),
         }
     }
+
+    /// The largest message, in bytes.
+    fn limit(&self, channel: Channel) -> usize {
+        match channel {
+            Channel::Events => self.max_message,
+            Channel::Workers => self.max_message.min(workers::MAX_MESSAGE),
+        }
+    }
 }
 
 impl RedisBus {
@@ -236,7 +244,7 @@ impl RedisBus {
         text: String,
         on_outage: OnOutage,
     ) -> Result<Published, BusError> {
-        let (bytes, limit) = (text.len(), self.options.max_message);
+        let (bytes, limit) = (text.len(), self.options.limit(channel));
         match bytes > limit {
             true => {
                 self.stats.failed("too_large");

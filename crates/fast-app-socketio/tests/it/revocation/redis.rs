@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, RevokeError, Who,
-    bus::{Bus, RedisBus},
+    bus::{Bus, BusError, RedisBus},
 };
 use testkit::{Proxy, PythonServer, RawSocket, RedisServer};
 use tokio::time::Instant;
@@ -91,6 +91,18 @@ async fn a_worker_that_does_not_confirm_is_an_error() {
         client.expect_text(OUT_OF_THE_CLUB).await;
     }
     deaf.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_for_the_bus_is_an_error() {
+    let redis = RedisServer::spawn().await;
+    let workers = Workers::start(|| redis_bus(&redis)).await;
+    let long = Revocation::new(Who::user("x".repeat(4_096)));
+    let error = workers.outsider.revoke(long).await.unwrap_err();
+    let RevokeError::Bus(BusError::TooLarge { limit, .. }) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(limit, 4_096);
 }
 
 async fn redis_subscriber(redis: &RedisServer, channel: &str) -> tokio::process::Child {

@@ -21,6 +21,7 @@
 mod acks;
 mod autobahn;
 mod binary;
+#[macro_use]
 mod bus;
 mod clients;
 mod connect;

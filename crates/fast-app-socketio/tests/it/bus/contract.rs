@@ -1,38 +1,14 @@
 //! The contract of a bus: every test runs in memory and on Redis.
 
-use std::sync::Arc;
-
-use fast_app_socketio::{
-    Binary, Emit, EmitError, Namespace, Payload, Socket, SocketIo, bus::MemoryBus,
-};
+use fast_app_socketio::{Binary, Emit, EmitError, Namespace, Payload, Socket, SocketIo};
 use serde_json::json;
-use testkit::{RawSocket, RedisServer, TIMEOUT};
+use testkit::{RawSocket, TIMEOUT};
 use tokio::time::{Instant, timeout};
 
-use super::{Workers, redis_bus};
+use super::Workers;
 use crate::{diary, enter, news, start, write};
 
-macro_rules! contract {
-    ($($name:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $name() {
-                let bus = super::MemoryBus::private();
-                super::$name(super::Workers::start(|| super::Arc::new(bus.clone())).await).await;
-            })*
-        }
-
-        mod redis {
-            $(#[tokio::test]
-            async fn $name() {
-                let redis = super::RedisServer::spawn().await;
-                super::$name(super::Workers::start(|| super::redis_bus(&redis)).await).await;
-            })*
-        }
-    };
-}
-
-contract! {
+on_every_bus! {
     everybody_hears_once,
     rooms_are_heard_by_their_occupants_once,
     a_sid_is_found_wherever_it_is,

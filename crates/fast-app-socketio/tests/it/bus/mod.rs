@@ -6,6 +6,27 @@
 //! | `channel` | what other programs write to a channel of Redis |
 //! | `listening` | when a worker counts as listening |
 
+/// Tests of two `Workers`, in memory and on Redis.
+macro_rules! on_every_bus {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                let bus = fast_app_socketio::bus::MemoryBus::private();
+                super::$name(super::Workers::start(|| std::sync::Arc::new(bus.clone())).await).await;
+            })*
+        }
+
+        mod redis {
+            $(#[tokio::test]
+            async fn $name() {
+                let redis = testkit::RedisServer::spawn().await;
+                super::$name(super::Workers::start(|| $crate::bus::redis_bus(&redis)).await).await;
+            })*
+        }
+    };
+}
+
 mod channel;
 mod contract;
 mod listening;

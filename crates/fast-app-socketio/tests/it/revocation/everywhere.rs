@@ -1,35 +1,13 @@
 //! What holds on every bus: each test runs in memory and on Redis.
 
-use std::sync::Arc;
-
-use fast_app_socketio::{Revocation, Who, bus::MemoryBus};
+use fast_app_socketio::{Revocation, Who};
 use serde_json::json;
-use testkit::{RawSocket, RedisServer};
+use testkit::RawSocket;
 
 use super::{OUT_OF_THE_CLUB, Workers, client, expect_silence, out_of_the_club};
-use crate::{bus::redis_bus, enter};
+use crate::enter;
 
-macro_rules! everywhere {
-    ($($name:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $name() {
-                let bus = super::MemoryBus::private();
-                super::$name(super::Workers::start(|| super::Arc::new(bus.clone())).await).await;
-            })*
-        }
-
-        mod redis {
-            $(#[tokio::test]
-            async fn $name() {
-                let redis = super::RedisServer::spawn().await;
-                super::$name(super::Workers::start(|| super::redis_bus(&redis)).await).await;
-            })*
-        }
-    };
-}
-
-everywhere! {
+on_every_bus! {
     a_user_is_taken_out_of_a_room_on_every_worker,
     everybody_is_taken_out_of_a_room,
     one_session_is_taken_out_of_a_room,

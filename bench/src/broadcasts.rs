@@ -59,7 +59,7 @@ pub async fn broadcast_one(
     seq: u64,
     size: usize,
     room: String,
-) -> Result<(), BroadcastError> {
+) -> Result<Receipt, BroadcastError> {
     let text = Message::now(seq).argument(size);
-    socketio.broadcast(Bench { text, room }).await.map(drop)
+    socketio.broadcast(Bench { text, room }).await
 }

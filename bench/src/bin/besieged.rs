@@ -299,8 +299,9 @@ struct Saying {
     size: usize,
 }
 
-async fn say(State(app): State<App>, Json(saying): Json<Saying>) -> Result<(), StatusCode> {
-    broadcast_one(&app.socketio, saying.seq, saying.size, saying.room)
-        .await
+/// Answers with the number of clients that the message was accepted for.
+async fn say(State(app): State<App>, Json(saying): Json<Saying>) -> Result<String, StatusCode> {
+    let said = broadcast_one(&app.socketio, saying.seq, saying.size, saying.room).await;
+    said.map(|receipt| receipt.local.to_string())
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }

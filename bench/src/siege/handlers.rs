@@ -224,7 +224,7 @@ async fn visit(
     let joined = Expected::Event("joined");
     let answers = match (fault(Kind::Guard), fault(Kind::Joined)) {
         // It sleeps for as long as a guard may take: both answers are right.
-        (Fault::Sleep, _) => [Expected::Either, Expected::Value(done.clone())],
+        (Fault::Sleep, _) => [Expected::Either("joined"), Expected::Value(done.clone())],
         (Fault::None, Fault::Panic) => [joined, Expected::Failure],
         (Fault::None, _) => [joined, Expected::Value(done.clone())],
         _ => [Expected::Failure, Expected::Nothing],
@@ -232,7 +232,8 @@ async fn visit(
     command(&mut peer, 3, "join_faulty", join, &answers).await?;
     let leave = json!({ "id": room, "naming": fault(Kind::Naming) });
     let answers = match fault(Kind::Naming) {
-        Fault::None | Fault::Sleep => [Expected::Event("left"), Expected::Value(done)],
+        Fault::None => [Expected::Event("left"), Expected::Value(done)],
+        Fault::Sleep => [Expected::Either("left"), Expected::Value(done)],
         _ => [Expected::Failure, Expected::Nothing],
     };
     command(&mut peer, 5, "leave_faulty", leave, &answers).await?;
@@ -270,8 +271,8 @@ enum Expected {
     Value(String),
     /// An `error` event and an acknowledgement that both say no more than that it is internal.
     Failure,
-    /// `joined`, which the next expected is for, or a failure in place of both.
-    Either,
+    /// This event, which the next expected is for, or a failure in place of both.
+    Either(&'static str),
 }
 
 fn answer(fault: Fault, value: String) -> Expected {
@@ -304,8 +305,8 @@ async fn command(
                 expect(peer, &error).await?;
                 expect(peer, &failed).await?;
             }
-            Expected::Either => match peer.packet().await? {
-                joined if joined == r#"42["joined"]"# => {}
+            Expected::Either(name) => match peer.packet().await? {
+                done if done == format!(r#"42["{name}"]"#) => {}
                 refused if refused == error => {
                     expect(peer, &failed).await?;
                     break;

@@ -30,7 +30,8 @@ struct Heard {
     code: Option<u16>,
 }
 
-/// A message is accepted when its request was answered with 200.
+/// A message is accepted for as many clients as its request was answered with: all before the signal, and fewer and fewer
+/// after it.
 pub async fn run(report: &mut Report) -> Result<()> {
     let words = std::env::temp_dir().join(format!("besieged-{}.json", std::process::id()));
     let mut ground = Ground::start(&[
@@ -67,13 +68,17 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let closes = heard.iter().filter(|heard| heard.code == Some(GOING_AWAY));
     report.exactly("clients closed with 1001", closes.count(), CLIENTS);
     report.note("messages accepted", accepted.len());
+    let expected: u64 = accepted.iter().map(|said| said.clients).sum();
+    let delivered = heard.iter().map(|heard| heard.messages.len() as u64);
+    report.exactly("deliveries accepted and made", delivered.sum(), expected);
+    let before = || accepted.iter().filter(|said| said.answered < start);
     let lost = heard.iter().map(|heard| {
-        let missing = accepted.iter().filter(|seq| !heard.messages.contains(seq));
+        let missing = before().filter(|said| !heard.messages.contains(&said.seq));
         let late = heard.messages.windows(2).filter(|two| two[0] >= two[1]);
         missing.count() + late.count()
     });
     report.exactly(
-        "messages accepted and not delivered, or out of order",
+        "messages of before the signal not delivered, or any out of order",
         lost.sum(),
         0,
     );
@@ -110,14 +115,25 @@ async fn listen(mut peer: Peer) -> Heard {
     Heard { messages, code }
 }
 
+/// A message that was accepted, for so many clients.
+struct Said {
+    seq: u64,
+    clients: u64,
+    answered: Instant,
+}
+
 /// Sends messages until the server takes no more, and returns those that it has accepted.
-async fn accepted(mut http: Http) -> Vec<u64> {
+async fn accepted(mut http: Http) -> Vec<Said> {
     let (mut accepted, mut pace) = (Vec::new(), interval(INTERVAL));
     for seq in 0.. {
         pace.tick().await;
         let body = json!({ "room": ROOM, "seq": seq, "size": LEAST_SIZE }).to_string();
         match http.post("/say", "application/json", &body).await {
-            Ok(_) => accepted.push(seq),
+            Ok(clients) => accepted.push(Said {
+                seq,
+                clients: String::from_utf8_lossy(&clients).parse().unwrap_or(0),
+                answered: Instant::now(),
+            }),
             Err(_) => break,
         }
     }

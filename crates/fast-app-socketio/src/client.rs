@@ -31,6 +31,7 @@ use crate::{
 pub(crate) struct Client {
     server: Arc<Server>,
     transport: Weak<Transport>,
+    since: Instant,
     values: Mutex<Values>,
     identity: Mutex<Identity>,
     /// Connects, events and disconnects that the application has not handled yet.
@@ -63,6 +64,8 @@ struct Expiry {
 
 /// How often it is looked at whether access has ended before it does: an alarm keeps what is left of a closed session.
 const EXPIRY_LOOK: Duration = Duration::from_secs(30);
+/// How often it is looked at whether a client has connected, for the same reason.
+const CONNECT_LOOK: Duration = Duration::from_secs(2);
 /// How much too early an alarm may be.
 const EARLY: Duration = Duration::from_millis(250);
 
@@ -79,10 +82,11 @@ enum Progress {
 
 impl Client {
     pub(crate) fn new(server: Arc<Server>, transport: &Arc<Transport>) -> Arc<Self> {
-        transport.alarm(server.limits().connect_timeout);
+        transport.alarm(server.limits().connect_timeout.min(CONNECT_LOOK));
         Arc::new(Self {
             server,
             transport: Arc::downgrade(transport),
+            since: Instant::now(),
             values: Mutex::default(),
             identity: Mutex::default(),
             backlog: AtomicUsize::new(0),
@@ -141,6 +145,29 @@ impl Client {
         {
             expiry.looked_at = Some(look);
             transport.alarm(look.saturating_duration_since(now));
+        }
+    }
+
+    /// Whether the client has had its time to connect to a namespace, and is in none. Until it is in one an alarm looks
+    /// again.
+    fn is_stranger(&self, state: &State) -> bool {
+        if state.progress == Progress::Joined {
+            return false;
+        }
+        let limit = self.server.limits().connect_timeout;
+        let rest = limit.saturating_sub(self.since.elapsed());
+        if state.sockets.is_empty() && rest <= EARLY {
+            return true;
+        }
+        // While it is being decided about, it may yet be refused.
+        let rest = if rest > EARLY { rest } else { limit };
+        self.look_after(rest.min(CONNECT_LOOK));
+        false
+    }
+
+    fn look_after(&self, delay: Duration) {
+        if let Some(transport) = self.transport.upgrade() {
+            transport.alarm(delay);
         }
     }
 
@@ -269,10 +296,8 @@ impl Client {
     /// Lets the alarm look at `partial` after `delay`. One alarm serves them all: a client that sends many small ones
     /// must not fill the timer.
     fn watch(&self, state: &mut State, delay: Duration) {
-        if !mem::replace(&mut state.watched, true)
-            && let Some(transport) = self.transport.upgrade()
-        {
-            transport.alarm(delay);
+        if !mem::replace(&mut state.watched, true) {
+            self.look_after(delay);
         }
     }
 
@@ -372,15 +397,7 @@ impl Connection for Receiver {
             if let Some(rest) = waited.and_then(|waited| limit.checked_sub(waited)) {
                 self.0.watch(&mut state, rest);
             }
-            let joined = state.progress == Progress::Joined;
-            if !joined
-                && !state.sockets.is_empty()
-                && let Some(transport) = self.0.transport.upgrade()
-            {
-                // It is being decided about: look again, in case it is refused.
-                transport.alarm(self.0.server.limits().connect_timeout);
-            }
-            let stranger = state.sockets.is_empty() && !joined;
+            let stranger = self.0.is_stranger(&state);
             stranger || waited.is_some_and(|waited| waited > limit)
         };
         if late && let Some(transport) = self.0.transport.upgrade() {

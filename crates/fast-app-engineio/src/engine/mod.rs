@@ -40,7 +40,10 @@ pub struct Engine {
     sessions: Mutex<HashMap<Sid, Arc<Session>>>,
     emptied: Notify,
     websockets: TaskTracker,
-    wheel: Mutex<Wheel<(Weak<Session>, Alarm)>>,
+    /// Deadlines by id: a session that has ended is freed, however far away its deadlines are.
+    wheel: Mutex<Wheel<(Sid, Alarm)>>,
+    /// Sessions that have ended, until they have had the time to say goodbye.
+    lingering: Mutex<Wheel<Weak<Session>>>,
     shards: OnceLock<Box<[Arc<Shard>]>>,
     opened: AtomicUsize,
     slow_consumers: AtomicUsize,
@@ -59,6 +62,7 @@ impl Engine {
             emptied: Notify::new(),
             websockets: ending::tracker(),
             wheel: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
+            lingering: Mutex::new(Wheel::new(WHEEL_SLOTS, resolution)),
             shards: OnceLock::new(),
             opened: AtomicUsize::new(0),
             slow_consumers: AtomicUsize::new(0),
@@ -163,10 +167,13 @@ impl Engine {
     }
 
     /// Rings `session` after `delay`.
-    pub(crate) fn wake_at(&self, delay: Duration, session: &Arc<Session>, alarm: Alarm) {
-        self.wheel
-            .lock()
-            .insert(delay, (Arc::downgrade(session), alarm));
+    pub(crate) fn wake_at(&self, delay: Duration, session: &Session, alarm: Alarm) {
+        self.wheel.lock().insert(delay, (session.sid(), alarm));
+    }
+
+    /// Cuts `session`, which has ended, after `delay`.
+    pub(crate) fn cut_after(&self, delay: Duration, session: &Arc<Session>) {
+        self.lingering.lock().insert(delay, Arc::downgrade(session));
     }
 
     /// How long before the next ping. A little less than the interval, because every deadline is up to two ticks late:
@@ -258,7 +265,7 @@ fn ticks_in(passed: Duration, pace: Duration) -> u128 {
 async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
     let mut ticks = tokio::time::interval(pace);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut due = Vec::new();
+    let (mut due, mut gone) = (Vec::new(), Vec::new());
     let mut turned = ticks.tick().await;
     loop {
         let now = ticks.tick().await;
@@ -269,11 +276,18 @@ async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
         };
         for _ in 0..ticks_in(passed, pace) {
             engine.wheel.lock().tick(&mut due);
+            engine.lingering.lock().tick(&mut gone);
+        }
+        for (sid, alarm) in due.drain(..) {
+            let session = engine.sessions.lock().get(&sid).cloned();
+            if let Some(session) = session {
+                session.ring(alarm);
+            }
         }
         drop(engine);
-        for (session, alarm) in due.drain(..) {
+        for session in gone.drain(..) {
             if let Some(session) = session.upgrade() {
-                session.ring(alarm);
+                session.cut();
             }
         }
     }

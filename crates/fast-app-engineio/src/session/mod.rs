@@ -123,8 +123,6 @@ pub(crate) enum Alarm {
     Pong,
     /// The connection asked for it.
     Connection,
-    /// A closed session has had its time.
-    Linger,
 }
 
 /// What came of writing without waiting.
@@ -290,7 +288,7 @@ impl Session {
             Forget::Now => self.forget(),
             Forget::AfterGoodbye => {}
         }
-        self.engine.wake_at(LINGER, self, Alarm::Linger);
+        self.engine.cut_after(LINGER, self);
         self.shard.list([self.clone()]);
         self.tell_closed();
     }
@@ -452,12 +450,14 @@ impl Session {
                     self.in_span(|| connection.alarm());
                 }
             }
-            Alarm::Linger => {
-                self.forget();
-                if let Transport::WebSocket(socket) = &self.state.lock().transport {
-                    socket.shutdown();
-                }
-            }
+        }
+    }
+
+    /// The session has ended and has had its time to say goodbye.
+    pub(crate) fn cut(&self) {
+        self.forget();
+        if let Transport::WebSocket(socket) = &self.state.lock().transport {
+            socket.shutdown();
         }
     }
 

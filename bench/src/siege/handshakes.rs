@@ -55,19 +55,13 @@ async fn attack(ground: &Ground, before: f64, wave: &str, report: &mut Report) -
     let opened = ground.resident()?;
     let sessions = ground.counts().await?.sessions;
     report.note(format!("{wave}: sessions at once"), sessions);
-    report.at_most(
-        format!("{wave}: memory of each, half of them with TCP still open"),
-        (opened - before) / SESSIONS as f64,
-        BYTES_EACH,
-    );
-    report.note(
-        format!("{wave}: of each of the half whose TCP is closed, in bytes"),
-        format!("{:.0}", (closed - before) / each as f64),
-    );
-    report.note(
-        format!("{wave}: of each of the half whose TCP is open, in bytes"),
-        format!("{:.0}", (opened - closed) / each as f64),
-    );
+    for (half, grown) in [("closed", closed - before), ("open", opened - closed)] {
+        report.at_most(
+            format!("{wave}: memory of each whose TCP is {half}"),
+            grown / each as f64,
+            BYTES_EACH,
+        );
+    }
     await_end(ground, visitor, wave, report).await
 }
 

@@ -183,6 +183,8 @@ where
             if !early.is_empty() {
                 continue;
             }
+            // Empty, it would still keep hyper's buffer.
+            early = Bytes::new();
             let patience = self.engine.config().http.header_timeout;
             tokio::select! {
                 heard = timeout(patience, stream.readable()) => if !matches!(heard, Ok(Ok(()))) { return },

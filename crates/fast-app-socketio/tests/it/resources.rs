@@ -127,6 +127,31 @@ async fn what_is_refused_is_not_kept() {
     assert!(grown <= 8 * MIB, "{grown} bytes");
 }
 
+/// A connection whose request is answered waits for the next without buffers for it.
+#[tokio::test]
+async fn a_connection_between_two_requests_takes_little() {
+    const CONNECTIONS: usize = 1_000;
+    const EACH: u64 = 4_096;
+    let server = echo_example().await;
+    let shake_hands = async || {
+        let mut connection = http::Connection::open(server.addr()).await;
+        let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+        connection.send(request).await;
+        assert_eq!(connection.response().await.unwrap().status, 200);
+        connection
+    };
+    for _ in 0..100 {
+        shake_hands().await;
+    }
+    let before = server.resident();
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        connections.push(shake_hands().await);
+    }
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown <= CONNECTIONS as u64 * EACH, "{grown} bytes");
+}
+
 /// Whether the server keeps the connection, for which it has a place or not.
 async fn is_kept(stream: &mut TcpStream) -> bool {
     let mut byte = [0];

@@ -183,8 +183,6 @@ where
             if !early.is_empty() {
                 continue;
             }
-            // Empty, it would still keep hyper's buffer.
-            early = Bytes::new();
             let patience = self.engine.config().http.header_timeout;
             tokio::select! {
                 heard = timeout(patience, stream.readable()) => if !matches!(heard, Ok(Ok(()))) { return },
@@ -225,8 +223,8 @@ where
         match served {
             None => {
                 let parts = connection.into_parts()?;
-                let (stream, _) = parts.io.into_parts();
-                return Some((stream, parts.read_buf));
+                let (stream, _, read) = parts.io.into_parts(parts.read_buf);
+                return Some((stream, read));
             }
             Some(Err(error)) => tracing::debug!(%error, "connection failed"),
             Some(Ok(())) => {}
@@ -254,6 +252,7 @@ where
     type Future = future::Either<Answering<S::Future>, Ready<Result<Self::Response, S::Error>>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.rest.asked(&request);
         let line = request
             .uri()
             .path_and_query()
@@ -264,7 +263,6 @@ where
         let bytes = line + request.headers().iter().map(size).sum::<usize>();
         if bytes <= self.max_bytes {
             request.extensions_mut().insert(self.cork.clone());
-            self.rest.asked(&request);
             return future::Either::Left(Answering {
                 answer: self.service.call(request),
                 rest: self.rest.clone(),

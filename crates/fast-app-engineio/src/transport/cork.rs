@@ -94,9 +94,15 @@ impl Corked {
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// The connection, and what is to be written to it first.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.stream.into_inner(), self.held)
+    /// The connection, what is to be written to it first, and what was read of it: by hyper, and what hyper has not taken.
+    pub(crate) fn into_parts(self, taken: Bytes) -> (TcpStream, Vec<u8>, Bytes) {
+        let read = match (taken.is_empty(), self.early.is_empty()) {
+            // Empty, it would still keep hyper's buffer.
+            (true, _) => self.early,
+            (false, true) => taken,
+            (false, false) => [taken, self.early].concat().into(),
+        };
+        (self.stream.into_inner(), self.held, read)
     }
 }
 

@@ -84,10 +84,10 @@ pub(crate) struct Upgrade {
 pub(crate) fn take_apart(upgraded: Upgraded) -> Upgrade {
     let upgraded = match upgraded.downcast::<Corked>() {
         Ok(parts) => {
-            let (stream, head) = parts.io.into_parts();
+            let (stream, head, early) = parts.io.into_parts(parts.read_buf);
             return Upgrade {
                 head: head.into(),
-                ..tcp(stream, parts.read_buf)
+                ..tcp(stream, early)
             };
         }
         Err(upgraded) => upgraded,

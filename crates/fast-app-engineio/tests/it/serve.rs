@@ -218,6 +218,26 @@ async fn a_connection_is_served_again_after_a_rest_however_the_next_request_come
     }
 }
 
+/// hyper answers so many requests in a row, then lets others have their turn: the connection is at rest while there is more
+/// to be read from its buffers, in two generations.
+#[tokio::test]
+async fn a_connection_loses_nothing_of_a_burst_of_requests() {
+    const SMALL: usize = 400;
+    let server = Server::start(Config::default()).await;
+    let mut connection = http::Connection::open(server.addr()).await;
+    let path = POLLING.replace("EIO=4", "EIO=3");
+    let large = format!(
+        "GET {path} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+        "x".repeat(8_100)
+    );
+    let small = format!("GET {path}&t=x HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.send(large + &small.repeat(SMALL)).await;
+    for number in 0..=SMALL {
+        let answer = promptly(connection.response()).await;
+        assert_eq!(answer.unwrap().status, 400, "answer {number}");
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_says_nothing_behind_an_answer_is_ended() {
     let mut config = Config::default();

@@ -20,7 +20,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{meter, session::Session};
+use crate::{handler::contain, meter, session::Session};
 
 /// After so many sockets the flusher lets other tasks of its thread run.
 const SOCKETS_PER_TURN: usize = 32;
@@ -64,7 +64,7 @@ async fn flush_forever(shard: Arc<Shard>) {
         }
         let flush = meter::Flush::begin();
         for (index, session) in turn.drain(..).enumerate() {
-            session.flush();
+            contain(move || session.flush());
             if index % SOCKETS_PER_TURN == SOCKETS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -140,5 +141,13 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Does something to a session, and lets go of it. That may run code of the application, such as the `Drop` of what it keeps
+/// there: a panic in it must not end the task that serves others.
+pub(crate) fn contain(action: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(action)).is_err() {
+        tracing::error!("code of the application panicked when a session was let go");
     }
 }

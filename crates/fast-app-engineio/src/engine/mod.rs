@@ -22,7 +22,7 @@ use crate::{
     error::RequestError,
     flusher::Shard,
     frame::Frame,
-    handler::{CloseReason, Handler},
+    handler::{CloseReason, Handler, contain},
     meter,
     session::{Alarm, Session},
     sid::Sid,
@@ -281,13 +281,13 @@ async fn turn_wheel(engine: Weak<Engine>, pace: Duration) {
         for (sid, alarm) in due.drain(..) {
             let session = engine.sessions.lock().get(&sid).cloned();
             if let Some(session) = session {
-                session.ring(alarm);
+                contain(move || session.ring(alarm));
             }
         }
         drop(engine);
         for session in gone.drain(..) {
             if let Some(session) = session.upgrade() {
-                session.cut();
+                contain(move || session.cut());
             }
         }
     }

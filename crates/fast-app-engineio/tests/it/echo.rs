@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -151,13 +154,24 @@ impl Handler for Echo {
         Box::new(EchoConnection {
             session: Arc::downgrade(session),
             closed: self.closed.clone(),
+            armed: AtomicBool::new(false),
         })
     }
 }
 
+/// A message that makes its connection panic when it is dropped.
+pub(crate) const PANIC_WHEN_DROPPED: &str = "panic when dropped";
+
 struct EchoConnection {
     session: Weak<Session>,
     closed: UnboundedSender<CloseReason>,
+    armed: AtomicBool,
+}
+
+impl Drop for EchoConnection {
+    fn drop(&mut self) {
+        assert!(!self.armed.load(Ordering::Relaxed), "told to panic");
+    }
 }
 
 impl Connection for EchoConnection {
@@ -166,6 +180,9 @@ impl Connection for EchoConnection {
     }
 
     fn message(&self, message: Message) {
+        if message == Message::Text(PANIC_WHEN_DROPPED.to_owned()) {
+            self.armed.store(true, Ordering::Relaxed);
+        }
         let frame = match message {
             Message::Text(text) => self::text(&text),
             Message::Binary(bytes) => Frame::binary(&bytes),

@@ -8,6 +8,7 @@ mod handshake;
 mod heartbeat;
 mod malformed;
 mod outbound;
+mod panics;
 mod polling;
 mod security;
 mod serve;

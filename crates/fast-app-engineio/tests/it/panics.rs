@@ -1,0 +1,41 @@
+//! Panics in the layer above.
+
+use std::sync::Arc;
+
+use fast_app_engineio::CloseReason;
+use testkit::{Polling, RawSocket, TIMEOUT};
+use tokio::time::timeout;
+
+use crate::{
+    echo::{PANIC_WHEN_DROPPED, Server},
+    fast_heartbeat, promptly,
+};
+
+/// A flusher or the clock of all sessions may be the last to hold one that has ended.
+#[tokio::test]
+async fn a_panic_where_a_session_is_let_go_hurts_no_others() {
+    let server = Server::start(fast_heartbeat()).await;
+    let mut bystander = RawSocket::engineio(server.addr()).await;
+    drop(server.opened().await);
+    for reason in [CloseReason::ProtocolError, CloseReason::Server] {
+        let polling = Polling::handshake(server.addr()).await;
+        let session = server.opened().await;
+        promptly(polling.post(&[&format!("4{PANIC_WHEN_DROPPED}")])).await;
+        session.close(reason);
+        let left = Arc::downgrade(&session);
+        drop(session);
+        // Its client asks no more: where it is to be told it is let go after the time to say goodbye.
+        let let_go = async {
+            while left.strong_count() > 0 {
+                answer_ping(&mut bystander).await;
+            }
+        };
+        timeout(TIMEOUT, let_go).await.unwrap();
+        answer_ping(&mut bystander).await;
+    }
+}
+
+async fn answer_ping(client: &mut RawSocket) {
+    promptly(client.expect_text("2")).await;
+    client.send_text("3").await;
+}

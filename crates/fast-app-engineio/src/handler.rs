@@ -47,7 +47,8 @@ pub struct Unfinished {
 ///
 /// Methods are called one at a time and in order, except for [`Connection::closed`], which may come from anywhere, once.
 pub trait Connection: Send + Sync + 'static {
-    /// Whether the next message can be taken. While it is pending nothing more is read from the client.
+    /// Whether the next message can be taken. While it is pending nothing more is read from the client. The task is to be woken
+    /// when that changes, and by [`Connection::closed`].
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// A message has arrived.

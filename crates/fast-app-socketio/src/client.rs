@@ -416,5 +416,6 @@ impl Connection for Receiver {
         for socket in sockets {
             socket.close(reason.into());
         }
+        self.0.reader.wake();
     }
 }

@@ -8,7 +8,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::Engine;
@@ -49,16 +49,19 @@ impl Engine {
         self.shutdown();
     }
 
+    /// Ends earlier when no session is left.
     async fn close_evenly(&self, over: Duration) {
         // Not the sessions themselves: those that end meanwhile would be kept in memory.
         let sids: Vec<_> = self.sessions.lock().keys().copied().collect();
         let (start, count) = (Instant::now(), sids.len());
         for (index, sid) in sids.into_iter().enumerate() {
-            if !self.sessions.lock().contains_key(&sid) {
-                continue;
-            }
             let share = (index + 1) as f64 / count as f64;
-            sleep_until(start + over.mul_f64(share)).await;
+            if timeout_at(start + over.mul_f64(share), self.emptied())
+                .await
+                .is_ok()
+            {
+                return;
+            }
             let session = self.sessions.lock().get(&sid).cloned();
             if let Some(session) = session {
                 session.close(CloseReason::Shutdown);
@@ -86,14 +89,20 @@ impl Engine {
 
     /// Waits until there are no sessions, and no WebSockets.
     pub(crate) async fn sessions_ended(&self) {
-        loop {
+        while self.sessions() > 0 || !self.websockets.is_empty() {
+            self.emptied().await;
             self.websockets.wait().await;
+        }
+    }
+
+    /// Waits until there are no sessions.
+    async fn emptied(&self) {
+        loop {
             let emptied = self.emptied.notified();
-            match self.sessions() {
-                0 if self.websockets.is_empty() => return,
-                0 => {}
-                _ => emptied.await,
+            if self.sessions() == 0 {
+                return;
             }
+            emptied.await;
         }
     }
 

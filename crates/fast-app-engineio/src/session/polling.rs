@@ -275,7 +275,10 @@ fn replace_goodbye(outbox: &mut Outbox, reason: CloseReason) {
     while let Some(frame) = queued.pop() {
         match queued.is_empty() {
             false => outbox.push(frame),
-            true => outbox.push(Frame::close(reason.websocket_code(), "")),
+            true => outbox.push(Frame::close(
+                reason.websocket_code(),
+                reason.websocket_text(),
+            )),
         }
     }
 }

@@ -334,11 +334,11 @@ pub(super) async fn deliver(session: &Session, message: Message) {
     hand_up(session, message);
 }
 
-/// Waits until the connection takes a message.
+/// Waits until the connection takes a message, or the session is over: then it takes none, and there is nothing to wait for.
 fn poll_room(session: &Session, paused: &mut bool, cx: &mut Context<'_>) -> Poll<()> {
     let ready = session
         .connection()
-        .is_none_or(|connection| connection.poll_ready(cx).is_ready());
+        .is_none_or(|connection| connection.poll_ready(cx).is_ready() || session.is_closed());
     match (ready, *paused) {
         (true, true) => session.resume_reading(),
         (false, false) => session.pause_reading(),

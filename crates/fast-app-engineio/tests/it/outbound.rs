@@ -14,7 +14,7 @@ use testkit::{Polling, RawSocket, TIMEOUT, http};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -182,6 +182,40 @@ async fn a_slow_but_steady_reader_is_not_closed() {
         }
         assert!(server.none_closed().await);
     }
+}
+
+/// The kernel holds back that there is room until a third of its buffer is free: for this client much longer than the limit.
+#[tokio::test]
+async fn a_client_that_takes_little_at_a_time_is_not_closed() {
+    const LIMIT: Duration = Duration::from_millis(200);
+    let config = Config {
+        write_timeout: LIMIT,
+        max_outbox: 1 << 30,
+        ..Config::default()
+    };
+    let server = Server::start(config).await;
+    let mut slow = lazy_client(&server).await;
+    let session = server.opened().await;
+    let mut sent = 0;
+    while session.is_ready() || sent % 1_000 > 0 {
+        assert!(publish(&[&session], text(&numbered(sent))).await);
+        sent += 1;
+    }
+    let (want, mut received) = (wire(0..sent), Vec::new());
+    let start = Instant::now();
+    while start.elapsed() < 10 * LIMIT {
+        let mut some = [0; 16 * 1024];
+        let count = slow.read(&mut some).await.unwrap();
+        received.extend_from_slice(&some[..count]);
+        tokio::time::sleep(LIMIT / 4).await;
+    }
+    assert!(received.len() < want.len() / 2, "it was slow");
+    let mut rest = vec![0; want.len() - received.len()];
+    let read = timeout(TIMEOUT, slow.read_exact(&mut rest)).await;
+    read.expect("everything comes").unwrap();
+    received.append(&mut rest);
+    assert!(received == want);
+    assert!(server.none_closed().await);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::Rest;
+use super::{Rest, socket::send};
 
 /// A connection under hyper whose next bytes can be held back, by whoever answers the request: it finds a [`Cork`] among
 /// the request's extensions.
@@ -73,11 +73,12 @@ impl Corked {
         }
     }
 
-    /// What came of a write: an error when the client has taken nothing for too long. hyper itself would wait for ever, with
-    /// the answer in memory.
+    /// What came of a write of these bytes: an error when the client has taken nothing for too long. hyper itself would wait
+    /// for ever, with the answer in memory.
     fn watch(
         &mut self,
         written: Poll<io::Result<usize>>,
+        bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
@@ -88,10 +89,11 @@ impl Corked {
         let stalled = self
             .stalled
             .get_or_insert_with(|| Box::pin(sleep(patience)));
-        stalled
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        ready!(stalled.as_mut().poll(cx));
+        self.stalled = None;
+        // Only when much of its buffer is free does the kernel say that there is room.
+        let taken = send(self.stream.inner(), bytes);
+        Poll::Ready(taken.map_err(|_| io::ErrorKind::TimedOut.into()))
     }
 
     /// The connection, what is to be written to it first, and what was read of it: by hyper, and what hyper has not taken.
@@ -136,7 +138,7 @@ impl Write for Corked {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(written, cx)
+        self.watch(written, bytes, cx)
     }
 
     fn poll_write_vectored(
@@ -152,7 +154,8 @@ impl Write for Corked {
             return Poll::Ready(Ok(self.held.len() - before));
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.watch(written, cx)
+        let next = slices.iter().find(|slice| !slice.is_empty());
+        self.watch(written, next.map_or(&[], |slice| slice), cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -133,6 +133,11 @@ fn tcp(stream: TcpStream, early: bytes::Bytes) -> Upgrade {
     }
 }
 
+/// Writes what the socket takes at once, whatever tokio knows of its readiness.
+pub(crate) fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(net::send(stream, bytes, NO_SIGNAL)?)
+}
+
 impl Socket {
     /// Writes what the socket takes at once.
     pub(crate) fn try_write(&self, outbox: &Outbox) -> io::Result<usize> {
@@ -142,7 +147,7 @@ impl Socket {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
                 Ok(match outbox.slices(&mut slices) {
                     0 => 0,
-                    1 => net::send(stream, &slices[0], NO_SIGNAL)?,
+                    1 => send(stream, &slices[0])?,
                     filled => {
                         let mut control = SendAncillaryBuffer::default();
                         net::sendmsg(stream, &slices[..filled], &mut control, NO_SIGNAL)?

@@ -6,7 +6,7 @@ use fast_app_engineio::{CloseReason, Config};
 use testkit::{Polling, TIMEOUT};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     runtime::Handle,
     time::{Instant, timeout},
 };
@@ -67,7 +67,9 @@ async fn ask_for(size: usize, limit: Duration) -> (Server, TcpStream) {
     };
     config.http.write_timeout = limit;
     let server = Server::start(config).await;
-    let mut reader = TcpStream::connect(server.addr()).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut reader = socket.connect(server.addr()).await.unwrap();
     let open = format!("GET {POLLING} HTTP/1.1\r\nHost: x\r\n\r\n");
     reader.write_all(open.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -90,28 +92,30 @@ async fn security_5_an_answer_that_is_not_read_ends_its_connection() {
     let with_its_own = tasks();
     let kept = async {
         let mut look = tokio::time::interval(Duration::from_millis(1));
-        while tasks() == with_its_own {
+        while tasks() >= with_its_own {
             look.tick().await;
         }
     };
     timeout(TIMEOUT, kept).await.expect("the answer is kept");
 }
 
-/// Whoever takes something now and then gets all of it, however long that takes.
+/// Whoever takes something now and then gets all of it, also when it is much too little for the kernel to say that there is
+/// room again.
 #[tokio::test]
 async fn security_5_an_answer_that_is_read_slowly_arrives() {
     const SIZE: usize = 24 << 20;
-    let limit = Duration::from_secs(1);
+    let limit = Duration::from_millis(200);
     let (_server, mut reader) = ask_for(SIZE, limit).await;
-    let (start, mut came, mut piece) = (Instant::now(), 0, vec![0; 128 << 10]);
-    let mut now_and_then = tokio::time::interval(limit / 100);
+    let (start, mut came, mut piece) = (Instant::now(), 0, vec![0; 16 << 10]);
+    let mut now_and_then = tokio::time::interval(limit / 4);
     while came < SIZE {
-        now_and_then.tick().await;
+        if start.elapsed() < 10 * limit {
+            now_and_then.tick().await;
+        }
         let more = timeout(TIMEOUT, reader.read(&mut piece)).await;
         came += match more.unwrap() {
             Ok(0) | Err(_) => panic!("{came} bytes came"),
             Ok(more) => more,
         };
     }
-    assert!(start.elapsed() > limit, "it was not slow");
 }

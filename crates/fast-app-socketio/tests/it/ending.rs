@@ -5,8 +5,8 @@ use std::time::Duration;
 use fast_app_socketio::{
     DisconnectReason, Emit, Manager, Namespace, Payload, Socket, SocketIo, bus::OnOutage,
 };
-use testkit::{RawSocket, RedisServer, TIMEOUT};
-use tokio::time::timeout;
+use testkit::{Frame, RawSocket, RedisServer, TIMEOUT};
+use tokio::{runtime::Handle, task::yield_now, time::timeout};
 
 use crate::{Gate, bus::until_listening, diary, pass, room, start, write};
 
@@ -104,4 +104,36 @@ async fn a_server_has_ended_when_what_was_spooled_is_sent() {
     client.expect_text(r#"42["words","last"]"#).await;
     timeout(TIMEOUT, ending.ended()).await.unwrap();
     assert_eq!(ending.manager().stats().waiting, 0);
+}
+
+/// How many tasks are left of a client that sends so many events at once, of which the server takes the first, when it has been
+/// told to go and has gone.
+async fn tasks_left_by(events: usize, least: usize) -> usize {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let (gate, (pen, mut diary)) = (Gate::closed(), diary());
+    let builder = SocketIo::builder().state(gate).state(pen);
+    let before = tasks();
+    let (server, addr) = start(builder.namespace(slow()).max_backlog(1)).await;
+    let mut client = RawSocket::socketio(addr, "").await;
+    let event = Frame::text(r#"42["event"]"#).encode();
+    client.send_bytes(event.repeat(events)).await;
+    diary.expect("event").await;
+    server.shutdown();
+    assert_eq!(client.expect_close().await, Some(1001));
+    drop(client);
+    let gone = async {
+        while tasks() - before > least {
+            yield_now().await;
+        }
+    };
+    // Where it may be fewer they are given this long to become so.
+    let _ = timeout(Duration::from_secs(1), gone).await;
+    tasks() - before
+}
+
+/// Reading stops while no more is taken; it would stand still until a handler has ended.
+#[tokio::test]
+async fn nothing_reads_for_a_session_that_has_ended() {
+    let least = tasks_left_by(1, 0).await;
+    assert_eq!(tasks_left_by(100, least).await, least);
 }

@@ -13,8 +13,8 @@ pub enum Origins {
     SameOrigin,
     /// Pages of the same host and of these origins (`https://app.example.org`), which may send cookies.
     List(Vec<String>),
-    /// Pages of every origin, without credentials: browsers then send no cookies with polling, and what they send with a
-    /// WebSocket, `Cookie` and `Authorization`, is taken away before anybody sees it, unless the page is of the same host.
+    /// Pages of every origin, without credentials: `Cookie` and `Authorization` are taken away from every request of a page
+    /// that is not of the same host, before anybody sees them.
     Any,
 }
 

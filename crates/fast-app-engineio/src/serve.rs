@@ -61,7 +61,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// descriptors back for the process itself: see [`HttpConfig`].
 ///
 /// It runs as a task of its own: on a runtime with several threads the main one would have to wake another for each
-/// connection. Dropping the future ends it at once.
+/// connection. Dropping the future ends accepting, and no more: sessions stay, see [`Engine::shutdown`].
 ///
 /// # Errors
 ///

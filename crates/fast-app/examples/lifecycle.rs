@@ -97,10 +97,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (stop, stopped) = oneshot::channel();
     let ticking = tokio::spawn(tick(socketio.clone(), stopped));
-    fast_app::serve(listener, app, &socketio).await?;
+    tokio::select! {
+        served = fast_app::serve(listener, app, &socketio) => served?,
+        () = give_up() => {
+            write("gave up", "serving");
+            pending().await
+        }
+    }
     drop(stop);
     write("ended, deliveries:", ticking.await?);
     Ok(())
+}
+
+/// An application may stop to serve and go on with something else.
+async fn give_up() {
+    match setting("GIVE_UP_MS") {
+        None => pending().await,
+        Some(after) => time::sleep(Duration::from_millis(after)).await,
+    }
 }
 
 fn setting(name: &str) -> Option<u64> {

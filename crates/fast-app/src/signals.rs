@@ -11,15 +11,17 @@
 
 use std::{
     io,
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
-    iterator::{self, Handle},
-    low_level,
+    iterator, low_level,
 };
 use tokio::sync::oneshot;
 
@@ -33,9 +35,12 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long the log may take to take the last line: it may be what the process hangs on.
 const LOG_LIMIT: Duration = Duration::from_secs(1);
 
-/// The signals to end, from its creation on. When it is dropped before one has come they are no longer heard.
+/// How many [`Signals`] there are in this process.
+static LISTENING: AtomicUsize = AtomicUsize::new(0);
+
+/// The signals to end, from its creation on. Once all are dropped before one has come, a signal does what it does to a process
+/// that does not listen: the handler of the system cannot be taken back.
 pub(crate) struct Signals {
-    handle: Handle,
     told: oneshot::Receiver<()>,
 }
 
@@ -43,12 +48,12 @@ impl Signals {
     /// Hears the signals; the process ends this long after the first one at the latest.
     pub(crate) fn listen(hard_limit: Duration) -> io::Result<Self> {
         let signals = iterator::Signals::new([SIGTERM, SIGINT])?;
-        let handle = signals.handle();
         let (tell, told) = oneshot::channel();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || listen(signals, tell, hard_limit))?;
-        Ok(Self { handle, told })
+        LISTENING.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { told })
     }
 
     /// Waits for the first.
@@ -58,18 +63,22 @@ impl Signals {
 }
 
 impl Drop for Signals {
-    /// Ends the thread, unless it has been told to end: then it goes on for as long as the process does.
     fn drop(&mut self) {
-        self.handle.close();
+        LISTENING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 fn listen(mut signals: iterator::Signals, tell: oneshot::Sender<()>, hard_limit: Duration) {
-    if signals.forever().next().is_none() {
+    let Some(signal) = signals.forever().next() else {
+        return;
+    };
+    let begun = Instant::now();
+    if tell.send(()).is_err() {
+        if LISTENING.load(Ordering::Relaxed) == 0 {
+            let _ = low_level::emulate_default_handler(signal);
+        }
         return;
     }
-    let begun = Instant::now();
-    let _ = tell.send(());
     loop {
         thread::sleep(LOOK.min(hard_limit.saturating_sub(begun.elapsed())));
         let again = signals.pending().last();

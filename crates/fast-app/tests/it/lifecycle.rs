@@ -2,7 +2,10 @@
 //!
 //! Cargo builds examples for `cargo test`, but not for `cargo test --test it`: `cargo build -p fast-app --example lifecycle`.
 
-use std::{collections::BTreeSet, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet, os::unix::process::ExitStatusExt, path::PathBuf, process::Command,
+    time::Duration,
+};
 
 use fast_app::SocketIo;
 use futures_util::future::join_all;
@@ -347,6 +350,16 @@ async fn signals_that_come_together_are_one_order() {
     assert_eq!(socket.expect_close().await, Some(1001));
     assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
     assert!(server.stdout().contains("worked ann\ndisconnected ann"));
+}
+
+#[tokio::test]
+async fn a_process_that_has_stopped_to_serve_ends_as_any_other() {
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let mut server = start(&[("GIVE_UP_MS", "1")]).await;
+        until_written(&server, "gave up").await;
+        server.signal(name).await;
+        assert_eq!(server.ended().await.signal(), Some(number));
+    }
 }
 
 #[tokio::test]

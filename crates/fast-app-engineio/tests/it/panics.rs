@@ -1,20 +1,24 @@
 //! Panics in the layer above.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use fast_app_engineio::CloseReason;
+use fast_app_engineio::{CloseReason, Config};
 use testkit::{Polling, RawSocket, TIMEOUT};
 use tokio::time::timeout;
 
 use crate::{
     echo::{PANIC_WHEN_DROPPED, Server},
-    fast_heartbeat, promptly,
+    promptly,
 };
 
 /// A flusher or the clock of all sessions may be the last to hold one that has ended.
 #[tokio::test]
 async fn a_panic_where_a_session_is_let_go_hurts_no_others() {
-    let server = Server::start(fast_heartbeat()).await;
+    let config = Config {
+        ping_interval: Duration::from_millis(300),
+        ..Config::default()
+    };
+    let server = Server::start(config).await;
     let mut bystander = RawSocket::engineio(server.addr()).await;
     drop(server.opened().await);
     for reason in [CloseReason::ProtocolError, CloseReason::Server] {
@@ -36,6 +40,6 @@ async fn a_panic_where_a_session_is_let_go_hurts_no_others() {
 }
 
 async fn answer_ping(client: &mut RawSocket) {
-    promptly(client.expect_text("2")).await;
+    timeout(TIMEOUT, client.expect_text("2")).await.unwrap();
     client.send_text("3").await;
 }

@@ -16,6 +16,7 @@ use crate::{
 async fn a_panic_where_a_session_is_let_go_hurts_no_others() {
     let config = Config {
         ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_secs(1),
         ..Config::default()
     };
     let server = Server::start(config).await;

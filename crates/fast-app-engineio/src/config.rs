@@ -14,7 +14,7 @@ use crate::origin::Origins;
 pub struct Config {
     /// The path that is served, with a slash at both ends. Default `/socket.io/`.
     pub path: String,
-    /// Time between two pings. Default 25 s.
+    /// Time between two pings, and not less than the client has for its answer. Default 25 s.
     pub ping_interval: Duration,
     /// How long a client may take to answer a ping. Default 20 s.
     pub ping_timeout: Duration,

@@ -238,6 +238,28 @@ async fn a_connection_loses_nothing_of_a_burst_of_requests() {
     }
 }
 
+/// HTTP/1.0, and whoever says so, has a connection for each request.
+#[tokio::test]
+async fn a_connection_for_one_request_ends_behind_its_answer() {
+    let server = Server::start(Config::default()).await;
+    for end in [
+        "HTTP/1.0\r\n\r\n",
+        "HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ] {
+        let mut opening = http::Connection::open(server.addr()).await;
+        opening.send(format!("GET {POLLING} {end}")).await;
+        assert_eq!(promptly(opening.response()).await.unwrap().status, 200);
+        assert!(promptly(opening.response()).await.is_err());
+        let session = server.opened().await;
+        let mut polling = http::Connection::open(server.addr()).await;
+        let sid = session.sid();
+        polling.send(format!("GET {POLLING}&sid={sid} {end}")).await;
+        session.send(&[text("hello")]);
+        assert_ok(&promptly(polling.response()).await.unwrap(), "4hello");
+        assert!(promptly(polling.response()).await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_says_nothing_behind_an_answer_is_ended() {
     let mut config = Config::default();

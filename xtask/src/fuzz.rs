@@ -9,12 +9,13 @@ use std::process::Command;
 use crate::error::Error;
 use crate::{root, step};
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "websocket_decoder",
     "engineio_packet",
     "polling_payload",
     "query",
     "origin",
+    "upgrade_request",
     "socketio_packet",
     "arguments",
     "bus_message",

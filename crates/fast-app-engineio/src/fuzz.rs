@@ -1,14 +1,17 @@
 //! What must hold for any input of the private codecs: run by `fuzz/` for long and by the tests below for a moment.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header, request::Parts};
 
 use crate::{
     handler::Message,
     origin::Origins,
     packet::{Packet, SEPARATOR},
     service::Query,
-    transport::decoder::{DecodeError, Decoder, Incoming},
+    transport::{
+        decoder::{DecodeError, Decoder, Incoming},
+        handshake,
+    },
 };
 
 /// A stream of WebSocket frames says the same wherever it is cut.
@@ -110,6 +113,77 @@ pub fn query(data: &[u8]) {
     let reversed: Vec<_> = text.rsplit('&').collect();
     assert_eq!(Query::parse(&reversed.join("&")), query);
     assert_eq!(Query::parse(&format!("t=1&{text}")), query);
+}
+
+/// Whether a request opens a WebSocket does not depend on the order of its headers, nor on the case of what is no key, nor on
+/// other headers; a second key or version, another method or version of HTTP never does.
+///
+/// Each line is a header, `name:value`.
+///
+/// # Panics
+///
+/// When that does not hold.
+pub fn upgrade_request(data: &[u8]) {
+    let header = |line: &[u8]| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        Some((name, HeaderValue::from_bytes(&line[colon + 1..]).ok()?))
+    };
+    let headers: Vec<_> = data
+        .split(|&byte| byte == b'\n')
+        .filter_map(header)
+        .collect();
+    let request = upgrade_with(headers.iter().cloned());
+    let key = handshake::check(&request).ok();
+
+    let same = |headers: Vec<_>| {
+        assert_eq!(handshake::check(&upgrade_with(headers)).ok(), key);
+    };
+    same(headers.iter().rev().cloned().collect());
+    same(
+        [
+            headers.clone(),
+            vec![(header::COOKIE, HeaderValue::from_static("a=b"))],
+        ]
+        .concat(),
+    );
+    let shouted = headers.iter().map(|(name, value)| {
+        let value = match *name == header::SEC_WEBSOCKET_KEY {
+            true => value.as_bytes().to_vec(),
+            false => value.as_bytes().to_ascii_uppercase(),
+        };
+        let value = HeaderValue::from_bytes(&value).expect("it was a value");
+        (name.clone(), value)
+    });
+    same(shouted.collect());
+
+    let Some(key) = key else { return };
+    assert_eq!(key.len(), 24, "{key:?}");
+    let refuse = |change: &dyn Fn(&mut Parts)| {
+        let mut request = upgrade_with(headers.iter().cloned());
+        change(&mut request);
+        assert!(handshake::check(&request).is_err());
+    };
+    refuse(&|request| request.method = Method::POST);
+    refuse(&|request| request.version = Version::HTTP_10);
+    for name in [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION] {
+        refuse(&|request| {
+            let again = request.headers[&name].clone();
+            request.headers.append(&name, again);
+        });
+        refuse(&|request| drop(request.headers.remove(&name)));
+    }
+    for name in [header::CONNECTION, header::UPGRADE] {
+        refuse(&|request| drop(request.headers.remove(&name)));
+    }
+}
+
+fn upgrade_with(headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Parts {
+    let (mut request, ()) = Request::new(()).into_parts();
+    for (name, value) in headers {
+        request.headers.append(name, value);
+    }
+    request
 }
 
 /// An origin is the request's host, one that is listed, or another; in what order, what case and with which default port the
@@ -220,6 +294,11 @@ mod tests {
         #[test]
         fn origin(data in inputs("origin")) {
             super::origin(&data);
+        }
+
+        #[test]
+        fn upgrade_request(data in inputs("upgrade_request")) {
+            super::upgrade_request(&data);
         }
 
         #[test]

@@ -29,7 +29,7 @@ pub(super) fn accept(
 }
 
 /// RFC 6455, section 4.2.1. Returns the client's key.
-fn check(request: &Parts) -> Result<HeaderValue, RequestError> {
+pub(crate) fn check(request: &Parts) -> Result<HeaderValue, RequestError> {
     let headers = &request.headers;
     let key = only(headers, header::SEC_WEBSOCKET_KEY).ok_or(RequestError::BadRequest)?;
     let valid = request.method == Method::GET

@@ -3,7 +3,7 @@
 mod cork;
 pub(crate) mod decoder;
 mod echo;
-mod handshake;
+pub(crate) mod handshake;
 pub(crate) mod polling;
 mod rest;
 mod socket;

@@ -147,15 +147,17 @@ pub fn upgrade_request(data: &[u8]) {
         ]
         .concat(),
     );
-    let shouted = headers.iter().map(|(name, value)| {
-        let value = match *name == header::SEC_WEBSOCKET_KEY {
-            true => value.as_bytes().to_vec(),
-            false => value.as_bytes().to_ascii_uppercase(),
-        };
-        let value = HeaderValue::from_bytes(&value).expect("it was a value");
-        (name.clone(), value)
-    });
-    same(shouted.collect());
+    for in_case in [<[u8]>::to_ascii_uppercase, <[u8]>::to_ascii_lowercase] {
+        let written = headers.iter().map(|(name, value)| {
+            let bytes = match *name == header::SEC_WEBSOCKET_KEY {
+                true => value.as_bytes().to_vec(),
+                false => in_case(value.as_bytes()),
+            };
+            let value = HeaderValue::from_bytes(&bytes).expect("it was a value");
+            (name.clone(), value)
+        });
+        same(written.collect());
+    }
 
     let Some(key) = key else { return };
     assert_eq!(key.len(), 24, "{key:?}");

@@ -154,7 +154,7 @@ impl Besieged {
             .await
             .map_err(ConnectionRefused::new)?;
         if let Some(user) = &guest.user {
-            socket.session().set_user_id(user.as_str());
+            socket.session().set_user_id(user.as_str())?;
         }
         socket
             .enter_room(EVERYBODY)

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
 use crate::{
-    error::ConnectionRefused,
+    error::{AnotherUser, ConnectionRefused},
     extract::{Args, Auth},
     meter,
     packet::{self, Packet, PacketError, Partial},
@@ -120,9 +120,9 @@ impl Client {
         self.identity.lock().user().cloned()
     }
 
-    pub(crate) fn set_user(self: &Arc<Self>, user: Arc<str>) {
+    pub(crate) fn set_user(self: &Arc<Self>, user: Arc<str>) -> Result<(), AnotherUser> {
         let users = self.server.users();
-        self.identity.lock().set(user, self, users);
+        self.identity.lock().set(user, self, users)
     }
 
     /// Lets access end at this time, or never.

@@ -140,6 +140,17 @@ impl ConnectionRefused {
     }
 }
 
+/// A connection is another user's already: see [`Session::set_user_id`](crate::Session::set_user_id).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another user is connected")]
+pub struct AnotherUser;
+
+impl From<AnotherUser> for ConnectionRefused {
+    fn from(_: AnotherUser) -> Self {
+        Self::new("Another user is connected")
+    }
+}
+
 /// What a handler answers when it fails: the client gets `type` and what belongs to it, in an `error` event and in the
 /// acknowledgement; the log gets the cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]

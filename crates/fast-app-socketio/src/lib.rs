@@ -50,7 +50,9 @@ mod values;
 pub use answers::Collecting;
 pub use binary::Binary;
 pub use emit::{Answers, Delivery, Emit, Recipients};
-pub use error::{ConnectionRefused, EmitError, HandlerError, SocketError, SocketIoError};
+pub use error::{
+    AnotherUser, ConnectionRefused, EmitError, HandlerError, SocketError, SocketIoError,
+};
 pub use extract::{Args, Auth, Data, EventName, FromArgs};
 pub use fast_app_engineio::{Config, HttpConfig, Origins, Sid, serve, websocket_echo};
 pub use handler::{

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use crate::client::Client;
+use crate::{client::Client, error::AnotherUser};
 
 /// The values of one connection, whatever its namespaces: who the user is, for example.
 ///
@@ -43,12 +43,28 @@ impl Session {
     }
 
     /// Says whose connection this is, so that access can be taken away from the user, wherever connected, by
-    /// [`Manager::revoke`](crate::Manager::revoke). A connection has one user; another id takes the place of the first. Call it
-    /// in `on_connect`: then a revocation that comes while that runs is not missed.
+    /// [`Manager::revoke`](crate::Manager::revoke). Call it in `on_connect`: then a revocation that comes while that runs is not
+    /// missed.
+    ///
+    /// A connection has one user, in all its namespaces and until it ends, or a client could take a second token to escape what
+    /// happens to the first. Call this before anything else that you keep of a user, and refuse the client when it fails:
+    ///
+    /// ```
+    /// # use fast_app_socketio::{ConnectionRefused, Socket};
+    /// # fn verified() -> String { String::new() }
+    /// async fn on_connect(socket: Socket) -> Result<(), ConnectionRefused> {
+    ///     socket.session().set_user_id(verified())?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// It is only a name: who the user is and what they may do belongs into a value of your own.
-    pub fn set_user_id(&self, id: impl Into<Arc<str>>) {
-        self.0.set_user(id.into());
+    ///
+    /// # Errors
+    ///
+    /// When the connection is another user's.
+    pub fn set_user_id(&self, id: impl Into<Arc<str>>) -> Result<(), AnotherUser> {
+        self.0.set_user(id.into())
     }
 
     /// What [`Session::set_user_id`] said.

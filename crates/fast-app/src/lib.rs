@@ -104,9 +104,9 @@ pub use core::revoking::{Revoke, RevokeError, revoke};
 pub use fast_app_macros::{Event, RoomName, namespace, register_room};
 pub use fast_app_socketio as socketio;
 pub use fast_app_socketio::{
-    Ack, Args, Auth, Binary, Config, ConnectionRefused, Data, Delivery, DisconnectReason, Emit,
-    EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager, Namespace, Origins, Revoked,
-    Session, Sid, Socket, SocketError, SocketIo, SocketIoBuilder, SocketIoError, Who, bus,
-    bus::OnOutage,
+    Ack, AnotherUser, Args, Auth, Binary, Config, ConnectionRefused, Data, Delivery,
+    DisconnectReason, Emit, EmitError, EventName, FromArgs, HandlerError, IntoAck, Manager,
+    Namespace, Origins, Revoked, Session, Sid, Socket, SocketError, SocketIo, SocketIoBuilder,
+    SocketIoError, Who, bus, bus::OnOutage,
 };
 pub use serve::serve;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use testkit::{ConnectOptions, RedisServer, Server, StockClient, TIMEOUT, http};
+use testkit::{ConnectOptions, RawSocket, RedisServer, Server, StockClient, TIMEOUT, http};
 
 use super::{fast_app, live::Listener, run};
 
@@ -174,6 +174,7 @@ async fn a_stock_client_gets_an_event_of_a_new_project() {
     let client = connect(&server, demo.alice()).await.unwrap();
     assert_eq!(join(&client).await, true);
     a_session_ends_with_its_token(&demo, &server).await;
+    a_connection_takes_one_user(&demo, &server).await;
     gets_what_is_broadcast(&demo, &redis, &server, &client).await;
     nothing_is_left_to_mend(&demo, &redis);
     ready(&server, 200).await;
@@ -235,6 +236,19 @@ async fn a_session_ends_with_its_token(demo: &Demo, server: &Server) {
     assert!(seconds_from_now(0) >= exp, "too early");
     assert!(seconds_from_now(0) <= exp + 5, "too late");
     assert_eq!(client.disconnected().await, "io server disconnect");
+}
+
+async fn a_connection_takes_one_user(demo: &Demo, server: &Server) {
+    let mut client = RawSocket::socketio(server.addr(), demo.alice()).await;
+    let mut bob = claims();
+    bob["sub"] = json!("bob");
+    let bob = json!({ "token": token(&demo.secret(), "HS256", &bob) });
+    client.send_text(format!("40/admin,{bob}")).await;
+    let refused = r#"44/admin,{"message":"Another user is connected"}"#;
+    client.expect_text(refused).await;
+    client.send_text(format!("40/admin,{}", demo.alice())).await;
+    let connected = client.recv_text().await;
+    assert!(connected.starts_with("40/admin,{\"sid\""), "{connected}");
 }
 
 async fn nobody_connects_without_a_key(demo: &Demo, redis: &RedisServer) {

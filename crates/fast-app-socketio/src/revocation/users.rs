@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::client::Client;
+use crate::{client::Client, error::AnotherUser};
 
 /// The connections of every user of a server.
 #[derive(Default)]
@@ -50,14 +50,18 @@ impl Identity {
         self.user.as_ref()
     }
 
-    pub(crate) fn set(&mut self, user: Arc<str>, client: &Arc<Client>, users: &Users) {
-        if self.gone || self.user.as_ref() == Some(&user) {
-            return;
+    pub(crate) fn set(
+        &mut self,
+        user: Arc<str>,
+        client: &Arc<Client>,
+        users: &Users,
+    ) -> Result<(), AnotherUser> {
+        match &self.user {
+            Some(own) if *own != user => return Err(AnotherUser),
+            None if !self.gone => users.insert(self.user.insert(user).clone(), client),
+            _ => {}
         }
-        if let Some(before) = self.user.replace(user.clone()) {
-            users.remove(&before, client);
-        }
-        users.insert(user, client);
+        Ok(())
     }
 
     /// The connection has ended.

@@ -107,7 +107,7 @@ struct Global;
 impl Global {
     async fn on_connect(&self, socket: &Socket, auth: Auth) {
         let user = auth.value()["user"].as_str().unwrap().to_owned();
-        socket.session().set_user_id(user);
+        socket.session().set_user_id(user).unwrap();
     }
 }
 

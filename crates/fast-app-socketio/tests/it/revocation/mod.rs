@@ -5,9 +5,11 @@
 //! | `everywhere` | what holds on every bus |
 //! | `redis` | what only Redis can do: workers that are cut off, or do not answer |
 //! | `expiry` | sessions that end at a time |
+//! | `identity` | whose a connection is |
 
 mod everywhere;
 mod expiry;
+mod identity;
 mod redis;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -87,7 +89,7 @@ async fn worker(manager: Manager, pen: &Pen, gate: &Gate) -> (SocketIo, SocketAd
     let namespace = Namespace::new("/")
         .on_connect(async |socket: Socket, auth: Auth| {
             let said: Said = auth.parse().unwrap();
-            socket.session().set_user_id(said.user);
+            socket.session().set_user_id(said.user).unwrap();
             socket.enter_room("club").unwrap();
             socket.on_leave(room("club"), async |socket, reason| {
                 if reason.is_none() {

@@ -18,7 +18,7 @@ pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionR
         Some(_) => None,
     };
     let user = user.ok_or_else(|| ConnectionRefused::new("Invalid access token"))?;
-    session.set_user_id(user.id.as_str());
+    session.set_user_id(user.id.as_str())?;
     session.insert(user);
     Ok(())
 }

@@ -25,7 +25,7 @@ struct Claims {
 }
 
 /// Verifies `auth.token` and keeps its user in the session, which ends with the token. `revoke(Who::user(id))` ends it before
-/// that.
+/// that. The session is that of the connection: with another user's token no second namespace is reached on it.
 pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionRefused> {
     let token = match auth.value().get("token") {
         None | Some(Value::Null) => return Err(no_token()),
@@ -34,7 +34,7 @@ pub async fn authenticate(socket: &Socket, auth: Auth) -> Result<(), ConnectionR
     };
     let claims = verify(&token)?;
     let session = socket.session();
-    session.set_user_id(claims.sub.as_str());
+    session.set_user_id(claims.sub.as_str())?;
     session.set_expiry(UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp)));
     session.insert(User {
         id: claims.sub,

@@ -3,7 +3,7 @@
 mod builder;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     future::Future,
     pin::Pin,
@@ -256,6 +256,9 @@ impl Server {
 
     /// The same for an event whose acknowledgements are wanted. A socket for which too many wait already gets the event
     /// without a number.
+    ///
+    /// Asking takes the lock of a socket, which comes before that of the rooms: who is to be asked is decided first, and
+    /// whoever has left meanwhile gets nothing.
     async fn deliver_with_acks(&self, emit: &Emit, answering: Answering) -> usize {
         let Some(endpoint) = self.endpoints.get(&emit.namespace) else {
             return 0;
@@ -276,20 +279,28 @@ impl Server {
             .into_iter()
             .partition(|socket| socket.expect_answer(id, &answering));
         forget_answers(&asked, id, self.limits.ack_timeout);
-        let mut delivered = 0;
-        for (id, sockets) in [(Some(id), asked), (None, rest)] {
-            let frames = packet::encode_event(&emit.namespace, id, &emit.event, &emit.payload);
-            let mut fanout = Fanout::new(&frames);
-            if emit.volatile {
-                fanout = fanout.volatile();
-            }
-            sockets
-                .iter()
-                .for_each(|socket| fanout.push(socket.transport()));
+        let frames = [Some(id), None]
+            .map(|id| packet::encode_event(&emit.namespace, id, &emit.event, &emit.payload));
+        let [mut asking, mut telling] = frames.each_ref().map(|frames| match emit.volatile {
+            true => Fanout::new(frames).volatile(),
+            false => Fanout::new(frames),
+        });
+        let sids = |sockets: Vec<Socket>| sockets.iter().map(Socket::sid).collect();
+        let (asked, rest): (HashSet<Sid>, HashSet<Sid>) = (sids(asked), sids(rest));
+        endpoint
+            .rooms
+            .read()
+            .visit(&emit.to, &emit.except, |socket| {
+                if asked.contains(&socket.sid()) {
+                    asking.push(socket.transport());
+                } else if rest.contains(&socket.sid()) {
+                    telling.push(socket.transport());
+                }
+            });
+        for fanout in [&asking, &telling] {
             meter::delivered(fanout.delivered(), fanout.skipped());
-            delivered += fanout.finish().await;
         }
-        delivered
+        asking.finish().await + telling.finish().await
     }
 
     fn with_socket(&self, namespace: &str, sid: &str, action: impl FnOnce(&Socket)) {

@@ -6,10 +6,12 @@
 //! | `redis` | what only Redis can do: workers that are cut off, or do not answer |
 //! | `expiry` | sessions that end at a time |
 //! | `identity` | whose a connection is |
+//! | `meanwhile` | what is under way when access is taken away |
 
 mod everywhere;
 mod expiry;
 mod identity;
+mod meanwhile;
 mod redis;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -1,0 +1,59 @@
+//! Access that is taken away while something else is under way.
+
+use fast_app_socketio::{Auth, Emit, Namespace, Payload, Socket, SocketIo, SocketIoBuilder, Who};
+use serde_json::json;
+use testkit::{RawSocket, TIMEOUT};
+use tokio::sync::oneshot;
+
+use super::{OUT_OF_THE_CLUB, Said, out_of_the_club};
+use crate::{Diary, Gate, diary, expect_silence, pass, start, write};
+
+/// A namespace in which clients are in the club from `on_connect` on, or wait there for the gate.
+async fn join_the_club(socket: Socket, auth: Auth) {
+    let said: Said = auth.parse().unwrap();
+    socket.session().set_user_id(said.user).unwrap();
+    socket.enter_room("club").unwrap();
+    if said.slow {
+        write(&socket, "connecting");
+        pass(&socket).await;
+    }
+}
+
+fn club() -> (Gate, Diary, SocketIoBuilder) {
+    let (pen, diary) = diary();
+    let gate = Gate::closed();
+    let namespace = Namespace::new("/").on_connect(join_the_club);
+    let builder = SocketIo::builder().state(pen).state(gate.clone());
+    (gate, diary, builder.namespace(namespace))
+}
+
+#[tokio::test]
+async fn an_event_that_asks_reaches_nobody_who_was_taken_out_before() {
+    let (_gate, _diary, builder) = club();
+    let (server, addr) = start(builder.max_acks(1)).await;
+    let mut alice = RawSocket::socketio(addr, json!({"user": "alice"})).await;
+    let bob = RawSocket::socketio(addr, json!({"user": "bob"})).await;
+    let socket = |client: &RawSocket| server.occupants("/", client.sid())[0].clone();
+    let (hers, his) = (socket(&alice), socket(&bob));
+    // As many events as may wait for her answer: the next one tells her and asks others.
+    tokio::spawn(async move { hers.call("first", &(), TIMEOUT).await });
+    alice.expect_text(r#"421["first"]"#).await;
+
+    let text = "x".repeat(300_000);
+    let emit = Emit::new("ask", Payload::new(&text).unwrap())
+        .to(["club"])
+        .local();
+    let (manager, (begun, has_begun)) = (server.manager().clone(), oneshot::channel());
+    tokio::spawn(async move {
+        begun.send(()).unwrap();
+        // So much waits for him then that it is written before the emitter goes on.
+        his.emit("first", &()).unwrap();
+        manager.emit_with_acks(emit, TIMEOUT).await
+    });
+    has_begun.await.unwrap();
+    let revoked = server.revoke(out_of_the_club(Who::user("alice"))).await;
+    assert_eq!(revoked.unwrap().sockets, 1);
+    alice.expect_text(&format!(r#"42["ask","{text}"]"#)).await;
+    alice.expect_text(OUT_OF_THE_CLUB).await;
+    expect_silence(&mut alice).await;
+}

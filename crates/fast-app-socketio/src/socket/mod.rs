@@ -36,8 +36,8 @@ use crate::{
     packet,
     payload::Payload,
     reason::DisconnectReason,
-    revocation::Position,
-    server::Endpoint,
+    revocation::{Notice, Position},
+    server::{Endpoint, forget_room},
     session::Session,
     values::Values,
 };
@@ -400,8 +400,9 @@ impl Socket {
         drop(hooks);
     }
 
-    /// Confirms the connection: first the packet, then what was held back, then the rooms. Fails when the client has
-    /// gone meanwhile, or its access was revoked since this position of the log.
+    /// Confirms the connection: first the packet, then what was held back, then the rooms. Those that were revoked since
+    /// this position of the log are left at once, and the client is told. Fails when it has gone meanwhile, or its access to
+    /// the server was revoked since then.
     fn accept(&self, since: Position) -> Result<(), DisconnectReason> {
         let mut state = self.0.state.lock();
         let mut rooms = self.0.endpoint.rooms.write();
@@ -414,17 +415,31 @@ impl Socket {
             Phase::Closed(reason) => return Err(*reason),
         };
         state.phase = Phase::Connected;
-        let frames = self.greeting(held);
+        let (revoked, entered): (Vec<_>, Vec<_>) = entered
+            .into_iter()
+            .partition(|room| self.is_revoked(since, Some(room)));
+        let mut frames = self.greeting(held);
+        for room in &revoked {
+            let notice = Notice::out_of(room.as_str()).payload();
+            frames.extend(packet::encode_event(
+                self.namespace(),
+                None,
+                "error",
+                &notice,
+            ));
+        }
         let mut fanout = Fanout::new(&frames);
         fanout.push(&self.0.transport);
         rooms.insert(self.0.sid, self.clone());
-        for room in entered {
-            if !self.is_revoked(since, Some(&room)) {
-                rooms.enter(&self.0.sid, room);
-            }
-        }
+        entered
+            .into_iter()
+            .for_each(|room| rooms.enter(&self.0.sid, room));
         drop((rooms, state));
         self.0.client.joined();
+        // As far as the application knows it has entered them.
+        for room in &revoked {
+            forget_room(self.clone(), room.as_str());
+        }
         Ok(())
     }
 

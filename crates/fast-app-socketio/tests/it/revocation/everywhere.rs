@@ -202,6 +202,8 @@ async fn an_on_connect_that_runs_meanwhile_lets_nobody_in(mut workers: Workers) 
         assert_eq!(everybody.unwrap().sockets, 0);
         workers.gate.open(1);
         assert!(client.recv_text().await.starts_with("40{"));
+        client.expect_text(OUT_OF_THE_CLUB).await;
+        workers.diary.expect("left the club").await;
         workers.expect_club([]).await;
         expect_silence(&mut client).await;
         client.send_text("1").await;

@@ -6,13 +6,14 @@ use testkit::{RawSocket, TIMEOUT};
 use tokio::sync::oneshot;
 
 use super::{OUT_OF_THE_CLUB, Said, out_of_the_club};
-use crate::{Diary, Gate, diary, expect_silence, pass, start, write};
+use crate::{Diary, Gate, diary, expect_silence, pass, room, start, write};
 
 /// A namespace in which clients are in the club from `on_connect` on, or wait there for the gate.
 async fn join_the_club(socket: Socket, auth: Auth) {
     let said: Said = auth.parse().unwrap();
     socket.session().set_user_id(said.user).unwrap();
     socket.enter_room("club").unwrap();
+    socket.on_leave(room("club"), async |socket, _| write(&socket, "left"));
     if said.slow {
         write(&socket, "connecting");
         pass(&socket).await;
@@ -22,7 +23,9 @@ async fn join_the_club(socket: Socket, auth: Auth) {
 fn club() -> (Gate, Diary, SocketIoBuilder) {
     let (pen, diary) = diary();
     let gate = Gate::closed();
-    let namespace = Namespace::new("/").on_connect(join_the_club);
+    let namespace = Namespace::new("/")
+        .on_connect(join_the_club)
+        .on_disconnect(async |socket: Socket| write(&socket, "gone"));
     let builder = SocketIo::builder().state(pen).state(gate.clone());
     (gate, diary, builder.namespace(namespace))
 }
@@ -56,4 +59,24 @@ async fn an_event_that_asks_reaches_nobody_who_was_taken_out_before() {
     alice.expect_text(&format!(r#"42["ask","{text}"]"#)).await;
     alice.expect_text(OUT_OF_THE_CLUB).await;
     expect_silence(&mut alice).await;
+}
+
+#[tokio::test]
+async fn a_room_that_is_revoked_while_on_connect_runs_is_left_and_the_client_is_told() {
+    let (gate, mut diary, builder) = club();
+    let (server, addr) = start(builder).await;
+    for who in [Who::everybody(), Who::user("alice")] {
+        let mut client = RawSocket::engineio(addr).await;
+        let alice = json!({"user": "alice", "slow": true});
+        client.send_text(format!("40{alice}")).await;
+        diary.expect("connecting").await;
+        server.revoke(out_of_the_club(who)).await.unwrap();
+        gate.open(1);
+        assert!(client.recv_text().await.starts_with("40{"));
+        client.expect_text(OUT_OF_THE_CLUB).await;
+        assert!(server.occupants("/", "club").is_empty());
+        diary.expect("left").await;
+        client.send_text("41").await;
+        diary.expect("gone").await;
+    }
 }

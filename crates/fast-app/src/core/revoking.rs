@@ -28,7 +28,9 @@ use crate::contracts::room::{RoomName, RoomNameError};
 /// ```
 pub fn revoke(who: Who) -> Revoke {
     Revoke {
-        revocation: Ok(Revocation::new(who)),
+        who,
+        room: None,
+        namespace: "/".to_owned(),
         manager: None,
         timeout: Duration::from_secs(5),
     }
@@ -38,9 +40,18 @@ pub fn revoke(who: Who) -> Revoke {
 #[must_use = "nothing is revoked before `.await`"]
 #[derive(Debug)]
 pub struct Revoke {
-    revocation: Result<Revocation, RoomNameError>,
+    who: Who,
+    room: Option<Room>,
+    namespace: String,
     manager: Option<Manager>,
     timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// Where the room itself says so.
+    namespace: Option<&'static str>,
+    name: Result<socketio::RoomName, RoomNameError>,
 }
 
 /// Why a revocation may not hold everywhere.
@@ -59,14 +70,26 @@ pub enum RevokeError {
 }
 
 impl Revoke {
-    /// Out of this room; connections stay.
+    /// Out of this room; connections stay. A room that names no namespace is that of `/`: where it is registered in another,
+    /// say so by [`Revoke::in_namespace`], or nobody is taken out.
     pub fn out_of<R: RoomName>(self, room: R) -> Self {
-        let namespace = R::NAMESPACE.unwrap_or("/");
-        let revocation = self.revocation.and_then(|revocation| {
-            let name = room.room_name()?;
-            Ok(revocation.from_room(namespace, name.as_str())?)
-        });
-        Self { revocation, ..self }
+        let room = Room {
+            namespace: R::NAMESPACE,
+            name: room.room_name(),
+        };
+        Self {
+            room: Some(room),
+            ..self
+        }
+    }
+
+    /// Out of the room in this namespace, where it names none itself: as
+    /// [`Channels::in_namespace`](crate::Channels::in_namespace).
+    pub fn in_namespace(self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self
+        }
     }
 
     /// Through this manager instead of that of the process: for tests, and for several servers in one process.
@@ -83,7 +106,12 @@ impl Revoke {
     }
 
     async fn send(self) -> Result<Revoked, RevokeError> {
-        let revocation = self.revocation?;
+        let mut revocation = Revocation::new(self.who);
+        if let Some(Room { namespace, name }) = self.room {
+            let namespace = namespace.unwrap_or(&self.namespace);
+            let out = revocation.from_room(namespace, name?.as_str());
+            revocation = out.map_err(RoomNameError::from)?;
+        }
         let manager = match self.manager {
             Some(manager) => manager,
             None => Manager::of_process().await.map_err(RevokeError::Bus)?,

@@ -99,6 +99,12 @@ impl Room for SlowRoom {
     }
 }
 
+/// Says nothing of a namespace.
+#[derive(RoomName, Deserialize)]
+struct LooseRoom;
+
+impl Room for LooseRoom {}
+
 #[derive(Clone)]
 struct Global;
 
@@ -115,7 +121,7 @@ impl Global {
 struct Other;
 
 #[namespace("/other")]
-#[register_room(SlowRoom)]
+#[register_room(SlowRoom, LooseRoom)]
 impl Other {}
 
 struct Setup {
@@ -269,6 +275,26 @@ async fn a_room_that_is_revoked_while_its_guard_runs_is_not_joined() {
     let nameless = revoke(Who::everybody()).out_of(slow(""));
     let error = nameless.through(&manager).await.unwrap_err();
     assert!(matches!(error, RevokeError::Room(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_room_that_names_no_namespace_is_revoked_where_the_caller_says() {
+    let setup = setup().await;
+    let mut client = setup.client("alice").await;
+    client.send_text("40/other,").await;
+    client.recv_text().await;
+    client.send_text(r#"42/other,["join_loose"]"#).await;
+    client.expect_text(r#"42/other,["joined"]"#).await;
+    let out = || {
+        let manager = setup.socketio.manager();
+        revoke(Who::everybody()).through(manager).out_of(LooseRoom)
+    };
+    assert_eq!(out().await.unwrap().sockets, 0);
+    let revoked = out().in_namespace("/other").await.unwrap();
+    assert_eq!(revoked.sockets, 1);
+    client
+        .expect_text(r#"42/other,["error",{"type":"revoked","room":"loose"}]"#)
+        .await;
 }
 
 #[tokio::test]

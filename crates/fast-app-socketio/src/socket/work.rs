@@ -95,13 +95,17 @@ impl Socket {
 
     async fn handle(&self, id: Option<u64>, event: Event) {
         let handlers = &self.0.endpoint.handlers;
-        let reply = match handlers.events.get(&event.name).or(handlers.any.as_ref()) {
+        // For the log: what is in no table is the client's word.
+        let (name, handler) = match handlers.events.get_key_value(&event.name) {
+            Some((name, handler)) => (name.as_str(), Some(handler)),
+            None => ("any event", handlers.any.as_ref()),
+        };
+        let reply = match handler {
             None => {
                 meter::event_dropped("no_handler");
                 Ok(Payload::empty())
             }
             Some(handler) => {
-                let name = event.name.clone();
                 let code = handler(self.clone(), Args::new(event));
                 let reply = self.guard(Handler::Event, code).await;
                 reply.unwrap_or_else(|| {

@@ -27,7 +27,7 @@ impl Recheck {
         let asking = async move {
             loop {
                 sleep(pause).await;
-                if !may_stay(&*room, &socket, &name).await {
+                if !may_stay(&*room, &socket).await {
                     socket.expel(name.as_str());
                     return;
                 }
@@ -45,11 +45,12 @@ impl Drop for Recheck {
     }
 }
 
-async fn may_stay<R: Room>(room: &R, socket: &Socket, name: &RoomName) -> bool {
+async fn may_stay<R: Room>(room: &R, socket: &Socket) -> bool {
     let session = socket.session();
-    let guard = AssertUnwindSafe(room.try_can_join(&session)).catch_unwind();
+    // Called inside of the future, so that a panic before there is a future is caught, too.
+    let guard = AssertUnwindSafe(async { room.try_can_join(&session).await }).catch_unwind();
     let failed = |cause: Cause| {
-        tracing::error!(sid = ?socket.sid(), room = name.as_str(), cause = %cause.into_source(), "guard failed when it was asked again");
+        tracing::error!(sid = ?socket.sid(), room = R::KEY, cause = %cause.into_source(), "guard failed when it was asked again");
         false
     };
     match timeout(R::GUARD_TIMEOUT, guard).await {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -26,6 +27,8 @@ enum Right {
     Denied,
     Fails,
     Panics,
+    /// Before there is a future.
+    PanicsAtOnce,
 }
 
 impl Rights {
@@ -47,13 +50,17 @@ fn log(session: &Session, line: String) {
 async fn ask(session: &Session) -> Result<bool, Cause> {
     let user = session.user_id().unwrap();
     log(session, format!("asked about {user}"));
-    let right = session.state::<Arc<Rights>>().0.lock().unwrap()[&*user];
-    match right {
+    match right(session) {
         Right::Granted => Ok(true),
         Right::Denied => Ok(false),
         Right::Fails => Err(Cause::new("the database is gone")),
-        Right::Panics => panic!("in a guard"),
+        Right::Panics | Right::PanicsAtOnce => panic!("in a guard"),
     }
+}
+
+fn right(session: &Session) -> Right {
+    let user = session.user_id().unwrap();
+    session.state::<Arc<Rights>>().0.lock().unwrap()[&*user]
 }
 
 #[derive(RoomName, Deserialize)]
@@ -64,8 +71,11 @@ struct CheckedRoom {
 impl Room for CheckedRoom {
     const RECHECK: Option<Duration> = Some(Duration::from_millis(80));
 
-    async fn try_can_join(&self, session: &Session) -> Result<bool, Cause> {
-        ask(session).await
+    fn try_can_join(&self, session: &Session) -> impl Future<Output = Result<bool, Cause>> + Send {
+        if let Right::PanicsAtOnce = right(session) {
+            panic!("in a guard");
+        }
+        ask(session)
     }
 
     async fn on_leave(&self, socket: &Socket, reason: Option<DisconnectReason>) {
@@ -190,7 +200,12 @@ async fn guards_are_asked_again_and_whoever_is_refused_is_taken_out() {
     let mut setup = setup().await;
     let mut bob = setup.client("bob").await;
     join(&mut bob).await;
-    for right in [Right::Denied, Right::Fails, Right::Panics] {
+    for right in [
+        Right::Denied,
+        Right::Fails,
+        Right::Panics,
+        Right::PanicsAtOnce,
+    ] {
         let mut alice = setup.client("alice").await;
         join(&mut alice).await;
         for _ in 0..3 {

@@ -6,9 +6,10 @@
 use std::{
     io,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
-use fast_app::{HandlerError, SocketIoBuilder, prelude::*};
+use fast_app::{HandlerError, SocketIoBuilder, contracts::Cause, prelude::*};
 use serde_json::Value;
 use testkit::{Polling, RawSocket, RedisServer, TIMEOUT, http};
 use tokio::{task::yield_now, time::timeout};
@@ -94,6 +95,26 @@ impl Room for ChatRoom {
     }
 }
 
+/// Its guard fails when it is asked again.
+#[derive(RoomName, Deserialize)]
+struct CheckedRoom {
+    id: String,
+}
+
+impl Room for CheckedRoom {
+    const RECHECK: Option<Duration> = Some(Duration::from_millis(1));
+
+    async fn try_can_join(&self, session: &Session) -> Result<bool, Cause> {
+        if session.get::<Asked>().is_some() {
+            return Err(Cause::new("the database is gone"));
+        }
+        session.insert(Asked);
+        Ok(true)
+    }
+}
+
+struct Asked;
+
 #[derive(Event, Serialize)]
 struct News {
     text: &'static str,
@@ -110,7 +131,7 @@ impl BroadcastEvent for News {
 struct Global;
 
 #[namespace("/")]
-#[register_room(ChatRoom)]
+#[register_room(ChatRoom, CheckedRoom)]
 impl Global {
     async fn on_connect(&self, auth: Auth) -> Result<(), ConnectionRefused> {
         tracing::info!("asked");
@@ -126,6 +147,10 @@ impl Global {
 
     async fn on_fails(&self, _socket: &Socket) -> Result<(), HandlerError> {
         Err(HandlerError::internal("on purpose"))
+    }
+
+    async fn on_any(&self, _socket: &Socket) {
+        panic!("on purpose");
     }
 
     async fn on_disconnect(&self, _socket: &Socket) {
@@ -208,6 +233,12 @@ async fn no_secret_is_logged_at_any_level() {
     log.says(&["event refused", "validation_error"]).await;
     log.says(&["event refused", "forbidden"]).await;
     log.says(&["handler failed"]).await;
+    let checked = r#"42["join_checked",{"id":"checked-secret"}]"#;
+    websocket.send_text(checked).await;
+    log.says(&["guard failed", r#"room="checked""#]).await;
+    websocket.send_text(r#"42["name-secret"]"#).await;
+    log.says(&["handler failed", "the handler of any event panicked"])
+        .await;
     let malformed = r#"{"method":"emit","event":"e","data":["bus-secret"],"binary":"bus-secret"}"#;
     redis.cli(&["PUBLISH", "socketio", malformed]).await;
     log.says(&["a message on the channel was dropped"]).await;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport};
+use fast_app_engineio::{CloseReason, Connection, Message, Session as Transport, Sid};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
@@ -46,6 +46,8 @@ pub(crate) struct Client {
 #[derive(Default)]
 struct State {
     sockets: Vec<Socket>,
+    /// Sids of sockets that have gone, those that a revocation has named.
+    named: Vec<Sid>,
     /// A packet whose attachments have not all come, and when it came.
     partial: Option<(Partial, Instant)>,
     /// An alarm will look at `partial`.
@@ -104,14 +106,16 @@ impl Client {
         &self.values
     }
 
-    /// Whether this is the user, or one of the sockets is the session.
+    /// Whether this is the user, or one of the sockets is the session, or was when its access was revoked.
     pub(crate) fn is(&self, who: &Who) -> bool {
         match who {
             Who::Everybody => true,
             Who::User(user) => self.user().is_some_and(|own| *own == **user),
             Who::Session(sid) => {
                 let state = self.state.lock();
-                state.sockets.iter().any(|own| own.sid().as_str() == sid)
+                let sockets = state.sockets.iter().map(Socket::sid);
+                let mut sids = sockets.chain(state.named.iter().copied());
+                sids.any(|own| own.as_str() == sid)
             }
         }
     }
@@ -228,9 +232,14 @@ impl Client {
             && self.backlog_bytes.load(Ordering::Acquire) < self.server.max_payload()
     }
 
-    /// A socket is no longer on this connection.
+    /// A socket, which is closed, is no longer on this connection. A revocation that has found it there counts for what is
+    /// being decided about another one.
     pub(crate) fn remove(&self, socket: &Socket) {
-        self.state.lock().sockets.retain(|other| other != socket);
+        let sid = socket.sid();
+        let named = self.server.revocations().lock().names(sid.as_str());
+        let mut state = self.state.lock();
+        state.sockets.retain(|other| other != socket);
+        state.named.extend(named.then_some(sid));
     }
 
     /// One of the client's sockets is connected.
@@ -260,8 +269,8 @@ impl Client {
             Packet::Connect { namespace, auth } => self.connect(&namespace, auth, socket.is_some()),
             Packet::Disconnect { .. } => {
                 if let Some(socket) = socket {
-                    self.remove(&socket);
                     socket.close(crate::DisconnectReason::Client);
+                    self.remove(&socket);
                 }
             }
             Packet::Event { id, event, .. } => match socket {

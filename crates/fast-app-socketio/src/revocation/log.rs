@@ -77,6 +77,12 @@ impl Log {
             .any(|Entry { revocation, .. }| concerns(&revocation.from) && is(&revocation.who))
     }
 
+    /// Whether one is about the socket with this sid.
+    pub(crate) fn names(&self, sid: &str) -> bool {
+        let is = |who: &Who| matches!(who, Who::Session(own) if own == sid);
+        self.entries.iter().any(|entry| is(&entry.revocation.who))
+    }
+
     /// Those that are not older than this.
     pub(crate) fn recent(&self, age: Duration) -> Vec<Entry> {
         self.entries

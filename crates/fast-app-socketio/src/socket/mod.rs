@@ -375,6 +375,8 @@ impl Socket {
                 if let Err(reason) = self.accept(since) {
                     if reason == DisconnectReason::Revoked {
                         self.refuse(&ConnectionRefused::new("Access revoked"));
+                        // With its other namespaces: whose it is may not have been known when the revocation looked for it.
+                        self.0.client.end(CloseReason::Revoked);
                     }
                     self.disconnected(reason).await;
                 }

@@ -1,12 +1,14 @@
 //! Access that is taken away while something else is under way.
 
-use fast_app_socketio::{Auth, Emit, Namespace, Payload, Socket, SocketIo, SocketIoBuilder, Who};
+use fast_app_socketio::{
+    Auth, Emit, Namespace, Payload, Revocation, Socket, SocketIo, SocketIoBuilder, Who,
+};
 use serde_json::json;
 use testkit::{RawSocket, TIMEOUT};
 use tokio::sync::oneshot;
 
 use super::{OUT_OF_THE_CLUB, Said, out_of_the_club};
-use crate::{Diary, Gate, diary, expect_silence, pass, room, start, write};
+use crate::{Diary, Gate, diary, enter, expect_silence, pass, room, start, write};
 
 /// A namespace in which clients are in the club from `on_connect` on, or wait there for the gate.
 async fn join_the_club(socket: Socket, auth: Auth) {
@@ -79,4 +81,66 @@ async fn a_room_that_is_revoked_while_on_connect_runs_is_left_and_the_client_is_
         client.send_text("41").await;
         diary.expect("gone").await;
     }
+}
+
+#[tokio::test]
+async fn a_session_that_leaves_its_namespace_is_still_the_one_that_was_revoked() {
+    let (gate, mut diary, builder) = club();
+    let other = Namespace::new("/other").on("ask", async |socket: Socket| {
+        let entry = socket.entry();
+        write(&socket, "asking");
+        pass(&socket).await;
+        entry.enter("den").is_ok()
+    });
+    let (server, addr) = start(builder.namespace(other)).await;
+    let mut client = RawSocket::socketio(addr, json!({"user": "alice"})).await;
+    enter(&mut client, "/other").await;
+    let out_of_the_den = |sid: &str| {
+        let revocation = Revocation::new(Who::session(sid));
+        revocation.from_room("/other", "den").unwrap()
+    };
+    for (out, entered) in [
+        (out_of_the_den(client.sid()), false),
+        (out_of_the_den("somebody else"), true),
+    ] {
+        client.send_text(r#"42/other,1["ask"]"#).await;
+        diary.expect("asking").await;
+        server.revoke(out).await.unwrap();
+        client.send_text("41").await;
+        if !entered {
+            diary.expect("left").await;
+            diary.expect("gone").await;
+        }
+        gate.open(1);
+        client.expect_text(&format!("43/other,1[{entered}]")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_on_connect_names_after_a_revocation_is_taken_off_the_server() {
+    let (pen, mut diary) = diary();
+    let gate = Gate::closed();
+    let late = Namespace::new("/").on_connect(async |socket: Socket| {
+        write(&socket, "connecting");
+        pass(&socket).await;
+        socket.session().set_user_id("alice").unwrap();
+    });
+    let builder = SocketIo::builder().state(pen).state(gate.clone());
+    let builder = builder.namespace(late).namespace(Namespace::new("/other"));
+    let (server, addr) = start(builder).await;
+    let mut client = RawSocket::engineio(addr).await;
+    enter(&mut client, "/other").await;
+    client.send_text("40").await;
+    diary.expect("connecting").await;
+    let revoked = server.revoke(Revocation::new(Who::user("alice"))).await;
+    assert_eq!(revoked.unwrap().sockets, 0);
+    gate.open(1);
+    client
+        .expect_text(r#"44{"message":"Access revoked"}"#)
+        .await;
+    client
+        .expect_text(r#"42/other,["error",{"type":"revoked"}]"#)
+        .await;
+    client.expect_text("41/other,").await;
+    assert_eq!(client.expect_close().await, Some(1008));
 }

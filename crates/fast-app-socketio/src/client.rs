@@ -59,14 +59,17 @@ struct State {
 /// How long the client has access.
 #[derive(Default)]
 struct Expiry {
-    ends: Option<Instant>,
+    /// By the clock that people set, which tokens are about.
+    ends: Option<SystemTime>,
     /// When an alarm will look at it.
     looked_at: Option<Instant>,
 }
 
-/// How often it is looked at whether access has ended before it does: an alarm keeps what is left of a closed session.
+/// How often it is looked at whether access has ended before it does: the clock may be set, and alarms stand still while the
+/// machine sleeps.
 const EXPIRY_LOOK: Duration = Duration::from_secs(30);
-/// How often it is looked at whether a client has connected, for the same reason.
+/// How often it is looked at whether a client has connected: what an alarm keeps of a session that has ended is little, but
+/// handshakes may be many.
 const CONNECT_LOOK: Duration = Duration::from_secs(2);
 /// How much too early an alarm may be.
 const EARLY: Duration = Duration::from_millis(250);
@@ -131,24 +134,20 @@ impl Client {
 
     /// Lets access end at this time, or never.
     pub(crate) fn set_expiry(&self, at: Option<SystemTime>) {
-        let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or_default();
         let mut state = self.state.lock();
-        // What is too far away to be counted never comes.
-        state.expiry.ends = at.and_then(|at| Instant::now().checked_add(left(at)));
+        state.expiry.ends = at;
         self.watch_expiry(&mut state.expiry);
     }
 
     /// Sees to it that an alarm comes when access ends, or before that.
     fn watch_expiry(&self, expiry: &mut Expiry) {
-        let (now, Some(ends)) = (Instant::now(), expiry.ends) else {
-            return;
-        };
-        let look = ends.min(now + EXPIRY_LOOK);
-        if expiry.looked_at.is_none_or(|at| look < at)
-            && let Some(transport) = self.transport.upgrade()
-        {
+        let Some(ends) = expiry.ends else { return };
+        let left = ends.duration_since(SystemTime::now()).unwrap_or_default();
+        let delay = left.min(EXPIRY_LOOK);
+        let look = Instant::now() + delay;
+        if expiry.looked_at.is_none_or(|at| look < at) {
             expiry.looked_at = Some(look);
-            transport.alarm(look.saturating_duration_since(now));
+            self.look_after(delay);
         }
     }
 
@@ -181,7 +180,7 @@ impl Client {
         if expiry.looked_at.is_some_and(|at| at <= now + EARLY) {
             expiry.looked_at = None;
         }
-        if expiry.ends.is_some_and(|ends| ends <= now) {
+        if expiry.ends.is_some_and(|ends| ends <= SystemTime::now()) {
             return true;
         }
         self.watch_expiry(expiry);

@@ -34,7 +34,7 @@ impl Work {
 }
 
 impl Socket {
-    /// An event of the client has come; before the client is connected and after it has left none is handled.
+    /// An event of the client has come; one that comes before it is connected or after it has left is not handled.
     pub(crate) fn receive(&self, id: Option<u64>, event: Event) {
         let mut state = self.0.state.lock();
         if matches!(state.phase, Phase::Connected) {
@@ -59,6 +59,9 @@ impl Socket {
         while let Some(work) = self.next_work() {
             let bytes = work.bytes();
             match work {
+                Work::Event { .. } if self.has_lost_access() => {
+                    meter::event_dropped("not_connected");
+                }
                 Work::Event { id, event } if self.is_concurrent(&event) => {
                     let socket = self.clone();
                     let handled = async move {
@@ -87,6 +90,12 @@ impl Socket {
             state.work = VecDeque::new();
         }
         next
+    }
+
+    /// Whether what it has sent may no longer be acted on. What came before it left by itself may.
+    fn has_lost_access(&self) -> bool {
+        let lost = [DisconnectReason::Revoked, DisconnectReason::Expired];
+        matches!(&self.0.state.lock().phase, Phase::Closed(reason) if lost.contains(reason))
     }
 
     fn is_concurrent(&self, event: &Event) -> bool {

@@ -1,7 +1,10 @@
 //! Access that is taken away while something else is under way.
 
+use std::time::SystemTime;
+
 use fast_app_socketio::{
-    Auth, Emit, Namespace, Payload, Revocation, Socket, SocketIo, SocketIoBuilder, Who,
+    Auth, DisconnectReason, Emit, Namespace, Payload, Revocation, Socket, SocketIo,
+    SocketIoBuilder, Who,
 };
 use serde_json::json;
 use testkit::{RawSocket, TIMEOUT};
@@ -143,4 +146,48 @@ async fn a_user_that_on_connect_names_after_a_revocation_is_taken_off_the_server
         .await;
     client.expect_text("41/other,").await;
     assert_eq!(client.expect_close().await, Some(1008));
+}
+
+#[tokio::test]
+async fn events_that_wait_when_access_ends_are_not_handled() {
+    let (pen, mut diary) = diary();
+    let gate = Gate::closed();
+    let namespace = Namespace::new("/")
+        .on("slow", async |socket: Socket| {
+            write(&socket, "slow");
+            pass(&socket).await;
+        })
+        .on("next", async |socket: Socket| write(&socket, "next"))
+        .on_disconnect(async |socket: Socket, reason: DisconnectReason| write(&socket, reason));
+    let builder = SocketIo::builder().state(pen).state(gate.clone());
+    let builder = builder
+        .namespace(namespace)
+        .namespace(Namespace::new("/other"));
+    let (server, addr) = start(builder).await;
+    for reason in ["revoked", "expired", "client disconnect"] {
+        let mut client = RawSocket::socketio(addr, "").await;
+        enter(&mut client, "/other").await;
+        for event in [r#"42["slow"]"#, r#"42["next"]"#, r#"42/other,1["read"]"#] {
+            client.send_text(event).await;
+        }
+        // By then the others have been read, too.
+        client.expect_text("43/other,1[]").await;
+        diary.expect("slow").await;
+        let session = server.occupants("/", client.sid())[0].session();
+        match reason {
+            "revoked" => {
+                let revocation = Revocation::new(Who::session(client.sid()));
+                server.revoke(revocation).await.unwrap();
+            }
+            "expired" => session.set_expiry(SystemTime::now()),
+            // What it has sent before it left is handled.
+            _ => client.send_text("1").await,
+        }
+        client.expect_close().await;
+        gate.open(1);
+        if reason == "client disconnect" {
+            diary.expect("next").await;
+        }
+        diary.expect(reason).await;
+    }
 }

@@ -381,7 +381,12 @@ impl Socket {
                     self.disconnected(reason).await;
                 }
             }
-            Err(refused) => self.refuse(&refused),
+            Err(refused) => {
+                self.refuse(&refused);
+                if self.is_revoked(since, None) {
+                    self.0.client.end(CloseReason::Revoked);
+                }
+            }
         }
     }
 

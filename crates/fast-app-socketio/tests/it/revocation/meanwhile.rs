@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use fast_app_socketio::{
-    Auth, DisconnectReason, Emit, Namespace, Payload, Revocation, Socket, SocketIo,
-    SocketIoBuilder, Who,
+    Auth, ConnectionRefused, DisconnectReason, Emit, Namespace, Payload, Revocation, Socket,
+    SocketIo, SocketIoBuilder, Who,
 };
 use serde_json::json;
 use testkit::{RawSocket, TIMEOUT};
@@ -123,29 +123,35 @@ async fn a_session_that_leaves_its_namespace_is_still_the_one_that_was_revoked()
 async fn a_user_that_on_connect_names_after_a_revocation_is_taken_off_the_server() {
     let (pen, mut diary) = diary();
     let gate = Gate::closed();
-    let late = Namespace::new("/").on_connect(async |socket: Socket| {
+    let late = Namespace::new("/").on_connect(async |socket: Socket, auth: Auth| {
         write(&socket, "connecting");
         pass(&socket).await;
-        socket.session().set_user_id("alice").unwrap();
+        socket.session().set_user_id("alice")?;
+        match auth.value()["banned"] == true {
+            true => Err(ConnectionRefused::new("Banned")),
+            false => Ok(()),
+        }
     });
     let builder = SocketIo::builder().state(pen).state(gate.clone());
     let builder = builder.namespace(late).namespace(Namespace::new("/other"));
     let (server, addr) = start(builder).await;
-    let mut client = RawSocket::engineio(addr).await;
-    enter(&mut client, "/other").await;
-    client.send_text("40").await;
-    diary.expect("connecting").await;
-    let revoked = server.revoke(Revocation::new(Who::user("alice"))).await;
-    assert_eq!(revoked.unwrap().sockets, 0);
-    gate.open(1);
-    client
-        .expect_text(r#"44{"message":"Access revoked"}"#)
-        .await;
-    client
-        .expect_text(r#"42/other,["error",{"type":"revoked"}]"#)
-        .await;
-    client.expect_text("41/other,").await;
-    assert_eq!(client.expect_close().await, Some(1008));
+    for (banned, refused) in [(false, "Access revoked"), (true, "Banned")] {
+        let mut client = RawSocket::engineio(addr).await;
+        enter(&mut client, "/other").await;
+        let auth = json!({ "banned": banned });
+        client.send_text(format!("40{auth}")).await;
+        diary.expect("connecting").await;
+        let revoked = server.revoke(Revocation::new(Who::user("alice"))).await;
+        assert_eq!(revoked.unwrap().sockets, 0);
+        gate.open(1);
+        let refused = format!(r#"44{{"message":"{refused}"}}"#);
+        client.expect_text(&refused).await;
+        client
+            .expect_text(r#"42/other,["error",{"type":"revoked"}]"#)
+            .await;
+        client.expect_text("41/other,").await;
+        assert_eq!(client.expect_close().await, Some(1008));
+    }
 }
 
 #[tokio::test]

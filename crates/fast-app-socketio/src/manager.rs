@@ -25,7 +25,7 @@ use crate::{
     error::{EmitError, SocketIoError},
     name::is_reserved_event,
     payload::Payload,
-    revocation::{Confirmations, Repeating},
+    revocation::{Confirmations, Log, Repeating},
     server::Server,
 };
 
@@ -53,7 +53,11 @@ pub(crate) struct Shared {
     /// Events whose acknowledgements are being collected.
     waiting: Waiting,
     pub(crate) confirmations: Confirmations,
+    /// Of every revocation that it has made or heard, whether it has a server or not.
+    pub(crate) revocations: Mutex<Log>,
     pub(crate) repeating: Repeating,
+    /// Itself, for tasks that must not keep it.
+    pub(crate) weak: Weak<Shared>,
 }
 
 /// The manager of this process, for code that has no other at hand.
@@ -62,7 +66,7 @@ static OF_PROCESS: OnceLock<Manager> = OnceLock::new();
 impl Manager {
     /// A manager over a bus.
     pub fn new(bus: Arc<dyn Bus>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new_cyclic(|weak| Shared {
             bus,
             host: HostId::random(),
             server: Mutex::new(Weak::new()),
@@ -70,7 +74,9 @@ impl Manager {
             max_payload: AtomicUsize::new(1 << 20),
             waiting: Waiting::default(),
             confirmations: Confirmations::default(),
+            revocations: Mutex::default(),
             repeating: Repeating::default(),
+            weak: weak.clone(),
         }))
     }
 
@@ -392,8 +398,7 @@ impl Manager {
 
     fn listen(&self) {
         self.0.listening.call_once(|| {
-            let listener: Weak<Shared> = Arc::downgrade(&self.0);
-            self.0.bus.listen(listener);
+            self.0.bus.listen(self.0.weak.clone());
         });
     }
 
@@ -431,6 +436,9 @@ impl Shared {
     }
 
     pub(crate) async fn apply(&self, host: &HostId, message: &Message) -> usize {
+        if let Message::Revoke { revocation, id, .. } = message {
+            return self.revoke(host, *id, revocation);
+        }
         match self.server() {
             Some(server) => server.apply(host, message).await,
             None => 0,

@@ -9,6 +9,7 @@ use super::{Place, Revocation, Who};
 use crate::{
     bus::HostId,
     client::Client,
+    manager::Shared,
     packet,
     payload::Payload,
     server::{Endpoint, Server, forget_room},
@@ -37,13 +38,20 @@ impl<'a> Notice<'a> {
     }
 }
 
-impl Server {
+impl Shared {
     /// Takes access away, unless it has done so before; how many sockets were taken out.
     pub(crate) fn revoke(&self, host: &HostId, id: u64, revocation: &Revocation) -> usize {
         // First: whoever looks for what is there comes after this, or is there already.
-        if !self.revocations().lock().push(host, id, revocation) {
+        if !self.revocations.lock().push(host, id, revocation) {
             return 0;
         }
+        self.server()
+            .map_or(0, |server| server.take_out(revocation))
+    }
+}
+
+impl Server {
+    fn take_out(&self, revocation: &Revocation) -> usize {
         let sockets = match &revocation.from {
             Some(place) => self.empty(place, &revocation.who),
             None => self

@@ -60,7 +60,6 @@ impl Shared {
     /// A worker has missed what was sent for a while. Who has a revocation already takes no notice of it, so one answer
     /// serves all who ask.
     pub(crate) fn repeat_revocations(&self, since: Duration) {
-        let Some(server) = self.server() else { return };
         let Repeating(wanted) = &self.repeating;
         let since = since.saturating_add(MARGIN);
         let mut longest = wanted.lock();
@@ -70,13 +69,13 @@ impl Shared {
             return;
         }
         let (wanted, bus) = (wanted.clone(), self.bus.clone());
-        let server = Arc::downgrade(&server);
+        let shared = self.weak.clone();
         tokio::spawn(async move {
             tokio::time::sleep(REPEAT_EVERY).await;
             let since = mem::take(&mut *wanted.lock()).unwrap_or_default();
-            let entries = server
+            let entries = shared
                 .upgrade()
-                .map(|server| server.revocations().lock().recent(since));
+                .map(|shared| shared.revocations.lock().recent(since));
             repeat(&*bus, entries.unwrap_or_default()).await;
         });
     }

@@ -1,4 +1,4 @@
-//! The last revocations of a server, for what was being decided meanwhile and for workers that missed them. Pure.
+//! The last revocations that a manager knows, for what was being decided meanwhile and for workers that missed them. Pure.
 
 use std::{
     collections::VecDeque,

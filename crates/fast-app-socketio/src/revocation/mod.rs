@@ -147,6 +147,9 @@ impl Manager {
     /// anything else when it hears the bus again. Workers with python-socketio know no users; they obey for a session and
     /// for everybody in a room, without confirming it.
     ///
+    /// What a worker was cut off from, any manager that has heard of it repeats, with a server or without one. What nobody
+    /// else has heard of ends with the process that revoked it: a job that exits at once leaves nobody to repeat it.
+    ///
     /// ```no_run
     /// # use fast_app_socketio::{Manager, Revocation, Who};
     /// # async fn example(manager: Manager) -> Result<(), Box<dyn std::error::Error>> {

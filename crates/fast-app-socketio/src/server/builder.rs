@@ -7,7 +7,7 @@ use std::{
 };
 
 use fast_app_engineio::{Config, Engine, Origins};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use super::{Acceptor, Endpoint, Server, SocketIo};
 use crate::{
@@ -221,7 +221,6 @@ impl SocketIoBuilder {
             max_payload: self.config.max_payload,
             ack_ids: AtomicU64::new(0),
             users: Users::default(),
-            revocations: Mutex::default(),
             running: Running::default(),
         });
         server.manager.attach(&server)?;

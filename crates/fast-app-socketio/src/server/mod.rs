@@ -67,7 +67,6 @@ pub(crate) struct Server {
     /// Numbers of events to many whose acknowledgements are wanted.
     ack_ids: AtomicU64,
     users: Users,
-    revocations: Mutex<Log>,
     running: Running,
 }
 
@@ -208,7 +207,7 @@ impl Server {
     }
 
     pub(crate) fn revocations(&self) -> &Mutex<Log> {
-        &self.revocations
+        &self.manager.shared().revocations
     }
 
     pub(crate) fn state(&self) -> &Values {
@@ -328,8 +327,9 @@ impl Server {
                 let answering = Answering { host, callback };
                 return self.deliver_with_acks(emit, answering).await;
             }
+            // Managers do it, with a server or without one.
+            Message::Revoke { .. } => {}
             Message::Callback { .. } | Message::Revoked { .. } | Message::Missed { .. } => {}
-            Message::Revoke { revocation, id, .. } => return self.revoke(host, *id, revocation),
             Message::Disconnect { sid, namespace } => {
                 self.with_socket(namespace, sid, Socket::disconnect)
             }

@@ -3,7 +3,8 @@
 //! | module | is about |
 //! |---|---|
 //! | `everywhere` | what holds on every bus |
-//! | `redis` | what only Redis can do: workers that are cut off, or do not answer |
+//! | `redis` | what only Redis can do: workers that do not answer |
+//! | `missed` | revocations that a worker has not heard |
 //! | `expiry` | sessions that end at a time |
 //! | `identity` | whose a connection is |
 //! | `meanwhile` | what is under way when access is taken away |
@@ -12,6 +13,7 @@ mod everywhere;
 mod expiry;
 mod identity;
 mod meanwhile;
+mod missed;
 mod redis;
 
 use std::{net::SocketAddr, sync::Arc};

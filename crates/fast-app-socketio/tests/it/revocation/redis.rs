@@ -1,69 +1,16 @@
-//! Workers that are cut off, that do not answer, and those of python-socketio.
+//! Workers that do not answer, and those of python-socketio.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use fast_app_socketio::{
-    Emit, Manager, Payload, Revocation, RevokeError, Who,
-    bus::{Bus, BusError, RedisBus},
-};
-use testkit::{Proxy, PythonServer, RawSocket, RedisServer};
+use fast_app_socketio::{Emit, Payload, Revocation, RevokeError, Who, bus::BusError};
+use testkit::{PythonServer, RawSocket, RedisServer};
 use tokio::time::Instant;
 
-use super::{OUT_OF_THE_CLUB, Workers, client, out_of_the_club, worker};
+use super::{OUT_OF_THE_CLUB, Workers, out_of_the_club};
 use crate::{
-    Gate,
-    bus::{redis_bus, until, until_listening},
-    diary, expect_silence,
+    bus::{redis_bus, until},
+    expect_silence,
 };
-
-#[tokio::test]
-async fn a_worker_that_was_cut_off_does_it_when_it_hears_again() {
-    let redis = RedisServer::spawn().await;
-    let proxy = Proxy::start(redis.port()).await;
-    let cut_off = |url: String| -> Arc<dyn Bus> {
-        let bus = RedisBus::builder(url).beat(Duration::from_millis(100));
-        Arc::new(bus.build().unwrap())
-    };
-    let (pen, mut diary) = diary();
-    let gate = Gate::closed();
-    let (near, _) = worker(Manager::new(redis_bus(&redis)), &pen, &gate).await;
-    let manager = Manager::new(cut_off(redis.url_at(proxy.port())));
-    let (far, far_addr) = worker(manager, &pen, &gate).await;
-    let mut alice = client(far_addr, "alice").await;
-    let mut bob = client(far_addr, "bob").await;
-
-    // Nothing comes through, then the connections are reset: to Redis the worker is gone.
-    proxy.pause();
-    proxy.cut();
-    until(|| !far.manager().is_listening()).await;
-    redis.until_subscribers("socketio:workers", 1).await;
-    let revoked = near.revoke(out_of_the_club(Who::user("alice"))).await;
-    assert_eq!(revoked.unwrap().workers, 1);
-    let off = near.revoke(Revocation::new(Who::user("carol"))).await;
-    assert_eq!(off.unwrap().workers, 1);
-    proxy.resume();
-    alice.expect_text(OUT_OF_THE_CLUB).await;
-    diary.expect("left the club").await;
-    until_listening(far.manager()).await;
-    let news = Emit::new("club", Payload::empty()).to(["club"]);
-    near.emit(news).await.unwrap();
-    bob.expect_text(r#"42["club"]"#).await;
-    expect_silence(&mut alice).await;
-    // What it has done it does not do again, although the other worker asks for it too.
-    alice.send_text(r#"421["ask","club"]"#).await;
-    diary.expect("asking").await;
-    gate.open(1);
-    alice.expect_text(r#"431["entered"]"#).await;
-    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    until(|| near.manager().stats().outages > 0 && far.manager().stats().outages > 1).await;
-    until_listening(near.manager()).await;
-    until_listening(far.manager()).await;
-    let marker = Revocation::new(Who::user("bob")).from_room("/", "club");
-    near.revoke(marker.unwrap()).await.unwrap();
-    bob.expect_text(OUT_OF_THE_CLUB).await;
-    expect_silence(&mut alice).await;
-    assert_eq!(far.occupants("/", "club").len(), 1);
-}
 
 #[tokio::test]
 async fn a_worker_that_does_not_confirm_is_an_error() {

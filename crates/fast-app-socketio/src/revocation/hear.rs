@@ -1,6 +1,6 @@
 //! What workers tell each other of revocations.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -15,9 +15,9 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// How often revocations are repeated, whoever asks.
 const REPEAT_EVERY: Duration = Duration::from_millis(250);
 
-/// How far back revocations are about to be repeated, if they are.
+/// Whether revocations were repeated a moment ago, and how far back somebody has asked for since then.
 #[derive(Default)]
-pub(crate) struct Repeating(Arc<Mutex<Option<Duration>>>);
+pub(crate) struct Repeating(Mutex<Option<Option<Duration>>>);
 
 impl Shared {
     /// A revocation has come: it is done, then confirmed. Our own was done before it was published.
@@ -58,26 +58,52 @@ impl Shared {
     }
 
     /// A worker has missed what was sent for a while. Who has a revocation already takes no notice of it, so one answer
-    /// serves all who ask.
+    /// serves all who ask in a while. The first is not let wait: until then it delivers to whoever lost access.
     pub(crate) fn repeat_revocations(&self, since: Duration) {
-        let Repeating(wanted) = &self.repeating;
         let since = since.saturating_add(MARGIN);
-        let mut longest = wanted.lock();
-        let under_way = longest.is_some();
-        *longest = longest.max(Some(since));
-        if under_way {
+        if self.repeating.hold(since) {
             return;
         }
-        let (wanted, bus) = (wanted.clone(), self.bus.clone());
-        let shared = self.weak.clone();
+        let weak = self.weak.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(REPEAT_EVERY).await;
-            let since = mem::take(&mut *wanted.lock()).unwrap_or_default();
-            let entries = shared
-                .upgrade()
-                .map(|shared| shared.revocations.lock().recent(since));
-            repeat(&*bus, entries.unwrap_or_default()).await;
+            let mut asked = Some(since);
+            while let Some(since) = asked {
+                let Some(shared) = weak.upgrade() else { return };
+                let entries = shared.revocations.lock().recent(since);
+                repeat(&*shared.bus, entries).await;
+                drop(shared);
+                tokio::time::sleep(REPEAT_EVERY).await;
+                asked = weak.upgrade().and_then(|shared| shared.repeating.next());
+            }
         });
+    }
+}
+
+impl Repeating {
+    /// Whether whoever asks must wait for [`Repeating::next`]; if not, it must be called.
+    fn hold(&self, since: Duration) -> bool {
+        let Self(held) = self;
+        match &mut *held.lock() {
+            Some(longest) => {
+                *longest = (*longest).max(Some(since));
+                true
+            }
+            idle => {
+                *idle = Some(None);
+                false
+            }
+        }
+    }
+
+    /// The longest that was asked for meanwhile, if anything was.
+    fn next(&self) -> Option<Duration> {
+        let Self(held) = self;
+        let mut held = held.lock();
+        let asked = held.take().flatten();
+        if asked.is_some() {
+            *held = Some(None);
+        }
+        asked
     }
 }
 

@@ -143,8 +143,9 @@ impl Manager {
     /// get an `error` event `{"type":"revoked"}`, with the `room` if it is one.
     ///
     /// It does not remember: who may join or connect afterwards, guards and `on_connect` decide as always. So first change what they
-    /// ask, then revoke. A worker that cannot be reached by the bus at the moment is not waited for; it does the same before
-    /// anything else when it hears the bus again. Workers with python-socketio know no users; they obey for a session and
+    /// ask, then revoke. A worker that does not hear the bus at the moment is not waited for. When it hears again it asks for
+    /// what it has missed; from then until that is repeated, some round trips later, it delivers to whoever lost access, and
+    /// while it is deaf what is emitted on the worker itself. Workers with python-socketio know no users; they obey for a session and
     /// for everybody in a room, without confirming it.
     ///
     /// What a worker was cut off from, any manager that has heard of it repeats, with a server or without one. What nobody

@@ -1,12 +1,13 @@
 //! Revocations that a worker has not heard, because it was cut off.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, SocketIo, Who,
-    bus::{Bus, RedisBus},
+    bus::{Bus, Envelope, HostId, Listener, MemoryBus, Message, OnOutage, RedisBus},
 };
 use testkit::{Proxy, RawSocket, RedisServer};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{OUT_OF_THE_CLUB, client, out_of_the_club, worker};
 use crate::{
@@ -131,4 +132,48 @@ async fn a_manager_without_a_server_repeats_what_it_has_heard() {
     far.redis.until_subscribers("socketio:workers", 1).await;
     far.proxy.resume();
     far.alice.expect_text(OUT_OF_THE_CLUB).await;
+}
+
+/// Hears what is repeated, and when.
+struct Ear(mpsc::UnboundedSender<(Revocation, Instant)>);
+
+impl Listener for Ear {
+    fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        if let Message::Revoke {
+            revocation,
+            again: true,
+            ..
+        } = envelope.message
+        {
+            let _ = self.0.send((revocation, Instant::now()));
+        }
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_first_is_answered_at_once_and_others_together() {
+    let bus = Arc::new(MemoryBus::private());
+    let manager = Manager::new(bus.clone());
+    let alice = out_of_the_club(Who::user("alice"));
+    manager.revoke(alice.clone()).await.unwrap();
+    let (ear, mut repeated) = mpsc::unbounded_channel();
+    let ear: Arc<dyn Listener> = Arc::new(Ear(ear));
+    bus.listen(Arc::downgrade(&ear));
+    let ask = async || {
+        let since = Duration::ZERO;
+        let question = Envelope {
+            host: HostId::random(),
+            message: Message::Missed { since },
+        };
+        bus.publish(&question, OnOutage::Raise).await.unwrap();
+    };
+    let begun = Instant::now();
+    let hold = Duration::from_millis(250);
+    for at in [0, 1, 2].map(|holds| begun + holds * hold) {
+        // The first is heard now, the others together at the end of the hold.
+        ask().await;
+        ask().await;
+        assert_eq!(repeated.recv().await, Some((alice.clone(), at)));
+    }
 }

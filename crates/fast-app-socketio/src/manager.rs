@@ -25,7 +25,7 @@ use crate::{
     error::{EmitError, SocketIoError},
     name::is_reserved_event,
     payload::Payload,
-    revocation::{Confirmations, Log, Repeating},
+    revocation::{Asking, Confirmations, Log, Repeating},
     server::Server,
 };
 
@@ -55,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) confirmations: Confirmations,
     /// Of every revocation that it has made or heard, whether it has a server or not.
     pub(crate) revocations: Mutex<Log>,
+    pub(crate) asking: Mutex<Option<Asking>>,
     pub(crate) repeating: Repeating,
     /// Itself, for tasks that must not keep it.
     pub(crate) weak: Weak<Shared>,
@@ -75,6 +76,7 @@ impl Manager {
             waiting: Waiting::default(),
             confirmations: Confirmations::default(),
             revocations: Mutex::default(),
+            asking: Mutex::default(),
             repeating: Repeating::default(),
             weak: weak.clone(),
         }))
@@ -448,7 +450,8 @@ impl Shared {
 
 impl Listener for Shared {
     fn resumed(&self, deaf: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.ask_for_revocations(deaf))
+        self.ask_for_revocations(deaf);
+        Box::pin(async {})
     }
 
     fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

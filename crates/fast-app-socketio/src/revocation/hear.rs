@@ -1,12 +1,13 @@
 //! What workers tell each other of revocations.
 
-use std::time::Duration;
+use std::{sync::Weak, time::Duration};
 
 use parking_lot::Mutex;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::log::Entry;
 use crate::{
-    bus::{Bus, Envelope, Message, OnOutage},
+    bus::{Envelope, Message, OnOutage},
     manager::Shared,
 };
 
@@ -14,6 +15,31 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(10);
 /// How often revocations are repeated, whoever asks.
 const REPEAT_EVERY: Duration = Duration::from_millis(250);
+
+/// When to ask for what was missed after having heard something again: the bus may not take the first question, and who
+/// knows may not hear it yet.
+const ASK_AT: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_secs(2),
+    Duration::from_secs(8),
+];
+/// How long to try to repeat what the bus does not take.
+const RETRY_FOR: Duration = Duration::from_secs(10);
+
+/// Questions that are not all asked yet.
+pub(crate) struct Asking {
+    /// How long nothing was heard before.
+    deaf: Duration,
+    since: Instant,
+    task: AbortHandle,
+}
+
+impl Asking {
+    /// How long ago that began which may have been missed.
+    fn missed(&self) -> Duration {
+        self.deaf.saturating_add(self.since.elapsed())
+    }
+}
 
 /// Whether revocations were repeated a moment ago, and how far back somebody has asked for since then.
 #[derive(Default)]
@@ -44,13 +70,45 @@ impl Shared {
     }
 
     /// Nothing was heard for a while: others are asked for what was revoked meanwhile.
-    pub(crate) async fn ask_for_revocations(&self, deaf: Duration) {
+    pub(crate) fn ask_for_revocations(&self, deaf: Duration) {
         if self.server().is_none() {
             return;
         }
+        let mut asking = self.asking.lock();
+        let deaf = match asking.take() {
+            // Not everybody may have heard what was asked.
+            Some(earlier) => {
+                earlier.task.abort();
+                deaf.max(earlier.missed())
+            }
+            None => deaf,
+        };
+        let (weak, since) = (self.weak.clone(), Instant::now());
+        let task = tokio::spawn(async move {
+            for (number, at) in ASK_AT.into_iter().enumerate() {
+                tokio::time::sleep_until(since + at).await;
+                let Some(shared) = weak.upgrade() else { return };
+                if number > 0 && !shared.bus.stats().listening {
+                    // The rest is asked when it hears again.
+                    return;
+                }
+                shared.ask(deaf.saturating_add(since.elapsed())).await;
+            }
+            if let Some(shared) = weak.upgrade() {
+                shared.asking.lock().take_if(|asking| asking.since == since);
+            }
+        });
+        *asking = Some(Asking {
+            deaf,
+            since,
+            task: task.abort_handle(),
+        });
+    }
+
+    async fn ask(&self, since: Duration) {
         let question = Envelope {
             host: self.host.clone(),
-            message: Message::Missed { since: deaf },
+            message: Message::Missed { since },
         };
         if let Err(error) = self.bus.publish(&question, OnOutage::Raise).await {
             tracing::warn!(%error, "other workers could not be asked for revocations that were missed");
@@ -68,10 +126,10 @@ impl Shared {
         tokio::spawn(async move {
             let mut asked = Some(since);
             while let Some(since) = asked {
-                let Some(shared) = weak.upgrade() else { return };
-                let entries = shared.revocations.lock().recent(since);
-                repeat(&*shared.bus, entries).await;
-                drop(shared);
+                let entries = weak
+                    .upgrade()
+                    .map(|shared| shared.revocations.lock().recent(since));
+                repeat(&weak, entries.unwrap_or_default()).await;
                 tokio::time::sleep(REPEAT_EVERY).await;
                 asked = weak.upgrade().and_then(|shared| shared.repeating.next());
             }
@@ -107,24 +165,28 @@ impl Repeating {
     }
 }
 
-async fn repeat(bus: &dyn Bus, entries: Vec<Entry>) {
-    for Entry {
-        host,
-        id,
-        revocation,
-        ..
-    } in entries
-    {
-        let message = Message::Revoke {
-            revocation,
-            id,
-            again: true,
+/// Publishes what it can; what the bus does not take is tried again.
+async fn repeat(weak: &Weak<Shared>, entries: Vec<Entry>) {
+    let deadline = Instant::now() + RETRY_FOR;
+    for entry in entries {
+        let envelope = Envelope {
+            host: entry.host,
+            message: Message::Revoke {
+                revocation: entry.revocation,
+                id: entry.id,
+                again: true,
+            },
         };
-        let envelope = Envelope { host, message };
-        if let Err(error) = bus.publish(&envelope, OnOutage::Raise).await {
-            // Who asked will ask again when it hears the bus again.
-            tracing::warn!(%error, "revocations could not be repeated for a worker that missed them");
-            return;
+        loop {
+            let Some(shared) = weak.upgrade() else { return };
+            let published = shared.bus.publish(&envelope, OnOutage::Raise).await;
+            drop(shared);
+            let Err(error) = published else { break };
+            if Instant::now() >= deadline {
+                tracing::warn!(%error, "revocations could not be repeated for a worker that missed them");
+                return;
+            }
+            tokio::time::sleep(REPEAT_EVERY).await;
         }
     }
 }

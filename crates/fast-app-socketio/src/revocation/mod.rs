@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub(crate) use self::{
     apply::Notice,
     confirmations::Confirmations,
-    hear::Repeating,
+    hear::{Asking, Repeating},
     log::{Log, Position},
     users::{Identity, Users},
 };

@@ -1,13 +1,27 @@
 //! Revocations that a worker has not heard, because it was cut off.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, SocketIo, Who,
-    bus::{Bus, Envelope, HostId, Listener, MemoryBus, Message, OnOutage, RedisBus},
+    bus::{
+        Bus, BusError, BusStats, Envelope, HostId, Listener, MemoryBus, Message, OnOutage,
+        Published, RedisBus,
+    },
 };
-use testkit::{Proxy, RawSocket, RedisServer};
-use tokio::{sync::mpsc, time::Instant};
+use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use super::{OUT_OF_THE_CLUB, client, out_of_the_club, worker};
 use crate::{
@@ -15,6 +29,8 @@ use crate::{
     bus::{redis_bus, until, until_listening},
     diary, expect_silence,
 };
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A worker that can be cut off, with a client each of Alice and Bob.
 struct Far {
@@ -134,11 +150,135 @@ async fn a_manager_without_a_server_repeats_what_it_has_heard() {
     far.alice.expect_text(OUT_OF_THE_CLUB).await;
 }
 
+/// What is published among workers.
+struct Talk {
+    lines: Lines<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+impl Talk {
+    async fn of(redis: &RedisServer) -> Self {
+        let listeners = redis.subscribers("socketio:workers").await;
+        let mut child = Command::new("redis-cli")
+            .args(["-u", &redis.url(), "SUBSCRIBE", "socketio:workers"])
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        redis
+            .until_subscribers("socketio:workers", listeners + 1)
+            .await;
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            lines,
+            _child: child,
+        }
+    }
+
+    /// The next message with this in it.
+    async fn expect(&mut self, part: &str) -> String {
+        let found = async {
+            loop {
+                let line = self.lines.next_line().await.unwrap().unwrap();
+                if line.contains(part) {
+                    return line;
+                }
+            }
+        };
+        timeout(TIMEOUT, found).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_heard_is_asked_again() {
+    let mut far = Far::start().await;
+    let way = Proxy::start(far.redis.port()).await;
+    let job = Manager::new(behind(&way, &far.redis));
+    far.cut_off(0).await;
+    revoke(&job, out_of_the_club(Who::user("alice")), 1).await;
+    // Who knows comes back after the one that asks.
+    way.pause();
+    way.cut();
+    far.redis.until_subscribers("socketio:workers", 0).await;
+    let mut talk = Talk::of(&far.redis).await;
+    far.proxy.resume();
+    talk.expect(r#""method":"missed""#).await;
+    way.resume();
+    far.alice.expect_text(OUT_OF_THE_CLUB).await;
+}
+
+#[tokio::test]
+async fn who_is_deaf_again_asks_for_all_of_it() {
+    let far = Far::start().await;
+    let deaf_for = Duration::from_secs(1);
+    let begun = Instant::now();
+    far.cut_off(0).await;
+    tokio::time::sleep(deaf_for).await;
+    let mut talk = Talk::of(&far.redis).await;
+    far.proxy.resume();
+    talk.expect(r#""method":"missed""#).await;
+    far.cut_off(1).await;
+    let deaf = begun.elapsed();
+    far.proxy.resume();
+    let question: serde_json::Value =
+        serde_json::from_str(&talk.expect(r#""method":"missed""#).await).unwrap();
+    let since = Duration::from_millis(question["since_ms"].as_u64().unwrap());
+    assert!(since >= deaf, "{since:?} is not the {deaf:?} since then");
+}
+
+/// A bus that listens on one connection to Redis and publishes on another, which can be disturbed alone.
+#[derive(Debug)]
+struct Split {
+    ear: Arc<dyn Bus>,
+    mouth: Arc<dyn Bus>,
+}
+
+impl Bus for Split {
+    fn publish<'a>(
+        &'a self,
+        envelope: &'a Envelope,
+        on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
+        self.mouth.publish(envelope, on_outage)
+    }
+
+    fn listen(&self, listener: Weak<dyn Listener>) {
+        self.ear.listen(listener);
+    }
+
+    fn stats(&self) -> BusStats {
+        self.ear.stats()
+    }
+}
+
+#[tokio::test]
+async fn what_the_bus_does_not_take_is_repeated_later() {
+    let redis = RedisServer::spawn().await;
+    let way = Proxy::start(redis.port()).await;
+    let mouth = behind(&way, &redis);
+    let job = Manager::new(Arc::new(Split {
+        ear: redis_bus(&redis),
+        mouth: mouth.clone(),
+    }));
+    for user in ["alice", "bob"] {
+        revoke(&job, out_of_the_club(Who::user(user)), 1).await;
+    }
+    let mut talk = Talk::of(&redis).await;
+    way.pause();
+    way.cut();
+    let question = r#"{"method":"missed","since_ms":0,"host_id":"h"}"#;
+    redis.cli(&["PUBLISH", "socketio:workers", question]).await;
+    until(|| mouth.stats().failed > 0).await;
+    way.resume();
+    talk.expect(r#""user":"alice""#).await;
+    talk.expect(r#""user":"bob""#).await;
+}
+
 /// Hears what is repeated, and when.
 struct Ear(mpsc::UnboundedSender<(Revocation, Instant)>);
 
 impl Listener for Ear {
-    fn receive(&self, envelope: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn receive(&self, envelope: Envelope) -> BoxFuture<'_, ()> {
         if let Message::Revoke {
             revocation,
             again: true,

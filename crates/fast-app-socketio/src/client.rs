@@ -105,6 +105,11 @@ impl Client {
         &self.server
     }
 
+    /// When it came.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
     pub(crate) fn values(&self) -> &Mutex<Values> {
         &self.values
     }

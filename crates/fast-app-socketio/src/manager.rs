@@ -438,8 +438,13 @@ impl Shared {
     }
 
     pub(crate) async fn apply(&self, host: &HostId, message: &Message) -> usize {
-        if let Message::Revoke { revocation, id, .. } = message {
-            return self.revoke(host, *id, revocation);
+        if let Message::Revoke {
+            revocation,
+            id,
+            again,
+        } = message
+        {
+            return self.revoke(host, *id, revocation, again.unwrap_or_default());
         }
         match self.server() {
             Some(server) => server.apply(host, message).await,

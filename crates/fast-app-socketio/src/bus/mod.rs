@@ -176,8 +176,8 @@ pub enum Message {
         revocation: Revocation,
         /// Its number, among those of the envelope's host.
         id: u64,
-        /// It is repeated, by whomever, for those who have missed it, and not confirmed.
-        again: bool,
+        /// It is repeated so long after it was made, by whomever, for those who have missed it, and not confirmed.
+        again: Option<Duration>,
     },
     /// Access has been taken away. The envelope's host is not the sender but the manager that asked for it.
     Revoked {

@@ -1,7 +1,7 @@
 //! Messages among workers of FastApp, on a channel of their own: what python-socketio does not know. Pure.
 //!
 //! ```text
-//! {"method":"revoke","who":"everybody"|{"user":U}|{"session":S},"room":null|[namespace,room],"id":I,"again":false,"host_id":H}
+//! {"method":"revoke","who":"everybody"|{"user":U}|{"session":S},"room":null|[namespace,room],"id":I,"again":false,"ago_ms":0,"host_id":H}
 //! {"method":"revoked","id":I,"sockets":C,"host_id":H}        H is who has revoked
 //! {"method":"missed","since_ms":T,"host_id":H}
 //! ```
@@ -37,6 +37,8 @@ enum Wire {
         id: u64,
         #[serde(default)]
         again: bool,
+        #[serde(default)]
+        ago_ms: u64,
         host_id: String,
     },
     Revoked {
@@ -71,7 +73,8 @@ pub(crate) fn encode(envelope: &Envelope) -> Option<String> {
                 .as_ref()
                 .map(|place| (place.namespace.clone(), place.room.to_string())),
             id: *id,
-            again: *again,
+            again: again.is_some(),
+            ago_ms: again.map_or(0, millis),
             host_id,
         },
         Message::Revoked { id, sockets } => Wire::Revoked {
@@ -80,12 +83,16 @@ pub(crate) fn encode(envelope: &Envelope) -> Option<String> {
             host_id,
         },
         Message::Missed { since } => Wire::Missed {
-            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            since_ms: millis(*since),
             host_id,
         },
         _ => return None,
     };
     Some(serde_json::to_string(&wire).expect("texts and numbers are JSON"))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads a message of at most `limit` bytes.
@@ -99,6 +106,7 @@ pub(crate) fn decode(bytes: &[u8], limit: usize) -> Result<Envelope, DecodeError
             room,
             id,
             again,
+            ago_ms,
             host_id,
         } => {
             let who = match who {
@@ -117,7 +125,7 @@ pub(crate) fn decode(bytes: &[u8], limit: usize) -> Result<Envelope, DecodeError
             let message = Message::Revoke {
                 revocation,
                 id,
-                again,
+                again: again.then(|| Duration::from_millis(ago_ms)),
             };
             (host_id, message)
         }
@@ -149,20 +157,33 @@ mod tests {
         let revoke = |revocation| Message::Revoke {
             revocation,
             id: 7,
-            again: false,
+            again: None,
+        };
+        let repeat = |again| Message::Revoke {
+            revocation: Revocation::new(Who::everybody()),
+            id: 7,
+            again: Some(again),
         };
         for (message, text) in [
             (
                 revoke(chat),
-                r#"{"method":"revoke","who":{"user":"alice"},"room":["/","chat|1"],"id":7,"again":false,"host_id":"h"}"#,
+                r#"{"method":"revoke","who":{"user":"alice"},"room":["/","chat|1"],"id":7,"again":false,"ago_ms":0,"host_id":"h"}"#,
             ),
             (
                 revoke(Revocation::new(Who::everybody())),
-                r#"{"method":"revoke","who":"everybody","room":null,"id":7,"again":false,"host_id":"h"}"#,
+                r#"{"method":"revoke","who":"everybody","room":null,"id":7,"again":false,"ago_ms":0,"host_id":"h"}"#,
             ),
             (
                 revoke(Revocation::new(Who::session("abc"))),
-                r#"{"method":"revoke","who":{"session":"abc"},"room":null,"id":7,"again":false,"host_id":"h"}"#,
+                r#"{"method":"revoke","who":{"session":"abc"},"room":null,"id":7,"again":false,"ago_ms":0,"host_id":"h"}"#,
+            ),
+            (
+                repeat(Duration::from_millis(1_500)),
+                r#"{"method":"revoke","who":"everybody","room":null,"id":7,"again":true,"ago_ms":1500,"host_id":"h"}"#,
+            ),
+            (
+                repeat(Duration::from_millis(u64::MAX)),
+                r#"{"method":"revoke","who":"everybody","room":null,"id":7,"again":true,"ago_ms":18446744073709551615,"host_id":"h"}"#,
             ),
             (
                 Message::Revoked { id: 7, sockets: 3 },
@@ -185,12 +206,31 @@ mod tests {
     }
 
     #[test]
+    fn a_repetition_without_an_age_is_new() {
+        for (text, expected) in [
+            (r#""again":true"#, Some(Duration::ZERO)),
+            (r#""again":false,"ago_ms":7"#, None),
+            (r#""ago_ms":7"#, None),
+        ] {
+            let text = format!(
+                r#"{{"method":"revoke","who":"everybody","room":null,"id":7,{text},"host_id":"h"}}"#
+            );
+            let read = decode(text.as_bytes(), 1_000).unwrap();
+            let Message::Revoke { again, .. } = read.message else {
+                panic!("{text}")
+            };
+            assert_eq!(again, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_said_is_not_everything() {
         for text in [
             r#"{"method":"revoke","who":"everybody","id":7,"host_id":"h"}"#,
             r#"{"method":"revoke","room":null,"id":7,"host_id":"h"}"#,
             r#"{"method":"revoke","who":{},"room":null,"id":7,"host_id":"h"}"#,
             r#"{"method":"revoke","who":"everybody","room":["/",""],"id":7,"host_id":"h"}"#,
+            r#"{"method":"revoke","who":"everybody","room":null,"id":7,"again":true,"ago_ms":-1,"host_id":"h"}"#,
             r#"{"method":"emit","event":"x","data":[],"room":null,"namespace":"/"}"#,
         ] {
             assert!(decode(text.as_bytes(), 1_000).is_err(), "{text}");

@@ -1,6 +1,9 @@
 //! What a revocation does in one process.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fast_app_engineio::{CloseReason, Sid};
 use serde::Serialize;
@@ -13,7 +16,6 @@ use crate::{
     packet,
     payload::Payload,
     server::{Endpoint, Server, forget_room},
-    socket::Socket,
 };
 
 /// The `error` event of whoever lost access.
@@ -39,24 +41,32 @@ impl<'a> Notice<'a> {
 }
 
 impl Shared {
-    /// Takes access away, unless it has done so before; how many sockets were taken out.
-    pub(crate) fn revoke(&self, host: &HostId, id: u64, revocation: &Revocation) -> usize {
+    /// Takes access away, unless it has done so before; how many sockets were taken out. It was revoked so long ago.
+    pub(crate) fn revoke(
+        &self,
+        host: &HostId,
+        id: u64,
+        revocation: &Revocation,
+        ago: Duration,
+    ) -> usize {
         // First: whoever looks for what is there comes after this, or is there already.
-        if !self.revocations.lock().push(host, id, revocation) {
+        let at = self.revocations.lock().push(host, id, revocation, ago);
+        let (Some(at), Some(server)) = (at, self.server()) else {
             return 0;
-        }
-        self.server()
-            .map_or(0, |server| server.take_out(revocation))
+        };
+        server.take_out(revocation, at)
     }
 }
 
 impl Server {
-    fn take_out(&self, revocation: &Revocation) -> usize {
+    /// Whoever connected since then stays: that was decided when the revocation was known.
+    fn take_out(&self, revocation: &Revocation, at: Instant) -> usize {
         let sockets = match &revocation.from {
-            Some(place) => self.empty(place, &revocation.who),
+            Some(place) => self.empty(place, &revocation.who, at),
             None => self
                 .clients(&revocation.who)
                 .iter()
+                .filter(|client| client.since() <= at)
                 .map(|client| client.end(CloseReason::Revoked))
                 .sum(),
         };
@@ -69,31 +79,34 @@ impl Server {
         sockets
     }
 
-    fn empty(&self, Place { namespace, room }: &Place, who: &Who) -> usize {
+    fn empty(&self, Place { namespace, room }: &Place, who: &Who, at: Instant) -> usize {
         let Some(endpoint) = self.endpoint(namespace) else {
             return 0;
         };
-        let left: Vec<Socket> = match who {
-            Who::Everybody => endpoint.rooms.write().close(room),
+        let mut sockets = match who {
+            Who::Everybody => endpoint.occupants(room.as_str()),
             who => self
                 .clients(who)
                 .iter()
                 .filter_map(|client| client.socket(namespace))
-                .filter(|socket| socket.leave_room(room.as_str()))
                 .collect(),
         };
+        sockets.retain(|socket| socket.client().since() <= at);
         let notice = Notice::out_of(room.as_str()).payload();
         let frames = packet::encode_event(namespace, None, "error", &notice);
-        for socket in &left {
+        let mut left = 0;
+        for socket in sockets {
+            if !socket.leave_room(room.as_str()) {
+                continue;
+            }
+            left += 1;
             // It may be gone, and needs no word then.
             let _ = socket.send(&frames);
             // What was sent before is on its way when this is confirmed, not in a queue of ours.
             socket.transport().flush();
+            forget_room(socket, room.as_str());
         }
-        let count = left.len();
-        left.into_iter()
-            .for_each(|socket| forget_room(socket, room.as_str()));
-        count
+        left
     }
 
     fn clients(&self, who: &Who) -> Vec<Arc<Client>> {

@@ -7,7 +7,7 @@ use tokio::{task::AbortHandle, time::Instant};
 
 use super::log::Entry;
 use crate::{
-    bus::{Envelope, Message, OnOutage},
+    bus::{BusError, Envelope, Message, OnOutage},
     manager::Shared,
 };
 
@@ -56,9 +56,9 @@ impl Shared {
             false => self.apply(&envelope.host, &envelope.message).await,
         };
         match (again, own) {
-            (true, _) => return,
-            (false, true) => return self.confirmations.confirm(id, 0),
-            (false, false) => {}
+            (Some(_), _) => return,
+            (None, true) => return self.confirmations.confirm(id, 0),
+            (None, false) => {}
         }
         let confirmation = Envelope {
             host: envelope.host.clone(),
@@ -169,19 +169,17 @@ impl Repeating {
 async fn repeat(weak: &Weak<Shared>, entries: Vec<Entry>) {
     let deadline = Instant::now() + RETRY_FOR;
     for entry in entries {
-        let envelope = Envelope {
-            host: entry.host,
-            message: Message::Revoke {
-                revocation: entry.revocation,
-                id: entry.id,
-                again: true,
-            },
-        };
         loop {
             let Some(shared) = weak.upgrade() else { return };
+            let envelope = entry.again();
             let published = shared.bus.publish(&envelope, OnOutage::Raise).await;
             drop(shared);
             let Err(error) = published else { break };
+            if let BusError::TooLarge { .. } = error {
+                // Its age was too much for it, and always will be.
+                tracing::warn!(%error, "a revocation could not be repeated for a worker that missed it");
+                break;
+            }
             if Instant::now() >= deadline {
                 tracing::warn!(%error, "revocations could not be repeated for a worker that missed them");
                 return;

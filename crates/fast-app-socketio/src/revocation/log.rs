@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Place, Revocation, Who};
-use crate::{bus::HostId, name::RoomName};
+use crate::{
+    bus::{Envelope, HostId, Message},
+    name::RoomName,
+};
 
 /// How many are kept. What has been decided about for so long that older ones would matter is refused.
 const LENGTH: usize = 4_096;
@@ -21,50 +24,80 @@ pub(crate) struct Log {
 /// A revocation, with the manager that made it and its number there.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) host: HostId,
-    pub(crate) id: u64,
-    pub(crate) revocation: Revocation,
+    host: HostId,
+    id: u64,
+    revocation: Revocation,
+    /// When it was made; later by the time that it took to come here.
     at: Instant,
 }
 
-/// A point in the log's time.
+impl Entry {
+    /// The message that repeats it.
+    pub(crate) fn again(&self) -> Envelope {
+        Envelope {
+            host: self.host.clone(),
+            message: Message::Revoke {
+                revocation: self.revocation.clone(),
+                id: self.id,
+                again: Some(self.at.elapsed()),
+            },
+        }
+    }
+}
+
+/// A point in the log's time, and when that was.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Position(u64);
+pub(crate) struct Position {
+    index: u64,
+    at: Instant,
+}
 
 impl Log {
     /// The end of the log now.
     pub(crate) fn position(&self) -> Position {
-        Position(self.forgotten + self.entries.len() as u64)
+        Position {
+            index: self.forgotten + self.entries.len() as u64,
+            at: Instant::now(),
+        }
     }
 
-    /// Whether it was not there already.
-    pub(crate) fn push(&mut self, host: &HostId, id: u64, revocation: &Revocation) -> bool {
+    /// When it was made, which is so long ago, unless it was there already.
+    pub(crate) fn push(
+        &mut self,
+        host: &HostId,
+        id: u64,
+        revocation: &Revocation,
+        ago: Duration,
+    ) -> Option<Instant> {
         let known = |entry: &Entry| entry.id == id && entry.host == *host;
         if self.entries.iter().rev().any(known) {
-            return false;
+            return None;
         }
         if self.entries.len() == LENGTH {
             self.entries.pop_front();
             self.forgotten += 1;
         }
+        let now = Instant::now();
+        // What the clock cannot express is as good as new: rather too many lose access than too few.
+        let at = now.checked_sub(ago).unwrap_or(now);
         self.entries.push_back(Entry {
             host: host.clone(),
             id,
             revocation: revocation.clone(),
-            at: Instant::now(),
+            at,
         });
-        true
+        Some(at)
     }
 
     /// Whether the access of someone, whom `is` tells, was revoked since `position`: to the server or, where one is named, to
-    /// this room.
+    /// this room. What came since then and is older was known to whoever decides.
     pub(crate) fn revoked_since(
         &self,
         position: Position,
         room: Option<(&str, &RoomName)>,
         is: impl Fn(&Who) -> bool,
     ) -> bool {
-        let Some(skip) = position.0.checked_sub(self.forgotten) else {
+        let Some(skip) = position.index.checked_sub(self.forgotten) else {
             return true;
         };
         let concerns = |from: &Option<Place>| match from {
@@ -74,6 +107,7 @@ impl Log {
         self.entries
             .iter()
             .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+            .filter(|entry| entry.at >= position.at)
             .any(|Entry { revocation, .. }| concerns(&revocation.from) && is(&revocation.who))
     }
 
@@ -97,6 +131,9 @@ impl Log {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::ZERO;
+    const MINUTE: Duration = Duration::from_secs(60);
+
     fn out_of(room: &str) -> Revocation {
         Revocation::new(Who::user("alice"))
             .from_room("/", room)
@@ -110,29 +147,56 @@ mod tests {
     #[test]
     fn what_was_revoked_since_a_position_is_found_by_room_and_server() {
         let (mut log, host) = (Log::default(), HostId::random());
-        log.push(&host, 1, &out_of("chat|1"));
+        log.push(&host, 1, &out_of("chat|1"), NOW);
         let since = log.position();
         let rooms = ["chat|1", "chat|2"].map(|name| RoomName::new(name).unwrap());
         let revoked = |log: &Log, index: usize| {
             log.revoked_since(since, Some(("/", &rooms[index])), is_alice)
         };
         assert!(!revoked(&log, 0), "it was before");
-        log.push(&host, 2, &out_of("chat|2"));
+        log.push(&host, 2, &out_of("chat|2"), NOW);
         assert!(!revoked(&log, 0) && revoked(&log, 1));
         assert!(!log.revoked_since(since, Some(("/other", &rooms[1])), is_alice));
         assert!(!log.revoked_since(since, Some(("/", &rooms[1])), |_| false));
         assert!(!log.revoked_since(since, None, is_alice), "only a room");
-        log.push(&host, 3, &Revocation::new(Who::user("alice")));
+        log.push(&host, 3, &Revocation::new(Who::user("alice")), NOW);
         assert!(revoked(&log, 0) && log.revoked_since(since, None, is_alice));
     }
 
     #[test]
     fn one_that_comes_again_is_known() {
         let (mut log, host) = (Log::default(), HostId::random());
-        assert!(log.push(&host, 1, &out_of("chat|1")));
-        assert!(!log.push(&host, 1, &out_of("chat|1")));
-        assert!(log.push(&HostId::random(), 1, &out_of("chat|1")));
-        assert_eq!(log.recent(Duration::from_secs(60)).len(), 2);
+        let chat = out_of("chat|1");
+        assert!(log.push(&host, 1, &chat, NOW).is_some());
+        assert!(log.push(&host, 1, &chat, NOW).is_none());
+        assert!(log.push(&HostId::random(), 1, &chat, NOW).is_some());
+        assert_eq!(log.recent(MINUTE).len(), 2);
+    }
+
+    #[test]
+    fn one_that_is_repeated_is_as_old_as_it_is() {
+        let (mut log, host) = (Log::default(), HostId::random());
+        let since = log.position();
+        log.push(&host, 1, &Revocation::new(Who::user("alice")), 2 * MINUTE);
+        assert!(!log.revoked_since(since, None, is_alice));
+        assert!(log.recent(MINUTE).is_empty());
+        let entries = log.recent(3 * MINUTE);
+        let Message::Revoke { again, .. } = entries[0].again().message else {
+            panic!("it is a revocation")
+        };
+        assert!(again >= Some(2 * MINUTE), "{again:?}");
+        log.push(&host, 2, &Revocation::new(Who::user("alice")), NOW);
+        assert!(log.revoked_since(since, None, is_alice));
+    }
+
+    #[test]
+    fn any_age_can_be_written_down() {
+        let (mut log, host) = (Log::default(), HostId::random());
+        let longest = Duration::from_millis(u64::MAX);
+        for (id, ago) in [(1, longest), (2, Duration::MAX)] {
+            assert!(log.push(&host, id, &out_of("chat|1"), ago).is_some());
+        }
+        assert_eq!(log.recent(Duration::MAX).len(), 2);
     }
 
     #[test]
@@ -140,7 +204,7 @@ mod tests {
         let (mut log, host) = (Log::default(), HostId::random());
         let since = log.position();
         (0..=LENGTH as u64).for_each(|id| {
-            log.push(&host, id, &out_of("chat|1"));
+            log.push(&host, id, &out_of("chat|1"), NOW);
         });
         assert_eq!(log.entries.len(), LENGTH);
         let other = RoomName::new("chat|2").unwrap();

@@ -145,7 +145,8 @@ impl Manager {
     /// It does not remember: who may join or connect afterwards, guards and `on_connect` decide as always. So first change what they
     /// ask, then revoke. A worker that does not hear the bus at the moment is not waited for. When it hears again it asks for
     /// what it has missed; from then until that is repeated, some round trips later, it delivers to whoever lost access, and
-    /// while it is deaf what is emitted on the worker itself. Workers with python-socketio know no users; they obey for a session and
+    /// while it is deaf what is emitted on the worker itself. Who has connected to it since the revocation stays; who has joined
+    /// the room again on an older connection is taken out. Workers with python-socketio know no users; they obey for a session and
     /// for everybody in a room, without confirming it.
     ///
     /// What a worker was cut off from, any manager that has heard of it repeats, with a server or without one. What nobody
@@ -184,7 +185,7 @@ impl Manager {
         let message = Message::Revoke {
             revocation,
             id: confirming.id(),
-            again: false,
+            again: None,
         };
         let local = self.apply(&message).await;
         self.hear(deadline).await?;

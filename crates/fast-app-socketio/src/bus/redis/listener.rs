@@ -71,11 +71,17 @@ pub(super) async fn listen_forever(ear: Ear, mut hearing: Hearing, listener: Wea
     let mut retry = Retry::new();
     let begun = Instant::now();
     let mut deaf_since = None;
+    let mut has_heard = false;
     while listener.strong_count() > 0 {
         let started = Instant::now();
         let resumed = |ear: &Ear| {
             ear.announce(deaf_since);
-            ear.resumed(deaf_since.unwrap_or(begun), &listener);
+            let deaf = match deaf_since.filter(|_| has_heard) {
+                // A connection that died without a word was heard some beats before.
+                Some(since) => since.elapsed() + ear.options.beat * MISSED_BEATS,
+                None => begun.elapsed(),
+            };
+            ear.resumed(deaf, &listener);
         };
         let wanted = || listener.strong_count() > 0;
         let listening = ear.listen_once(&queue, &mut hearing, resumed, wanted);
@@ -83,6 +89,7 @@ pub(super) async fn listen_forever(ear: Ear, mut hearing: Hearing, listener: Wea
         let heard = hearing.end();
         report(&ear, &ended, heard || deaf_since.is_none());
         if heard {
+            has_heard = true;
             deaf_since = None;
             retry.reset();
         }
@@ -159,9 +166,8 @@ impl Ear {
         }
     }
 
-    /// Tells the listener that it may have missed something, since a connection that died without a word was heard last.
-    fn resumed(&self, deaf_since: Instant, listener: &Weak<dyn Listener>) {
-        let deaf = deaf_since.elapsed() + self.options.beat * MISSED_BEATS;
+    /// Tells the listener that it may have missed something.
+    fn resumed(&self, deaf: Duration, listener: &Weak<dyn Listener>) {
         if let Some(listener) = listener.upgrade() {
             tokio::spawn(async move { listener.resumed(deaf).await });
         }

@@ -187,6 +187,13 @@ impl Talk {
         };
         timeout(TIMEOUT, found).await.unwrap()
     }
+
+    /// How long the next that asks says that it has heard nothing.
+    async fn missed(&mut self) -> Duration {
+        let question = self.expect(r#""method":"missed""#).await;
+        let question: serde_json::Value = serde_json::from_str(&question).unwrap();
+        Duration::from_millis(question["since_ms"].as_u64().unwrap())
+    }
 }
 
 #[tokio::test]
@@ -202,7 +209,7 @@ async fn what_nobody_heard_is_asked_again() {
     far.redis.until_subscribers("socketio:workers", 0).await;
     let mut talk = Talk::of(&far.redis).await;
     far.proxy.resume();
-    talk.expect(r#""method":"missed""#).await;
+    talk.missed().await;
     way.resume();
     far.alice.expect_text(OUT_OF_THE_CLUB).await;
 }
@@ -216,14 +223,45 @@ async fn who_is_deaf_again_asks_for_all_of_it() {
     tokio::time::sleep(deaf_for).await;
     let mut talk = Talk::of(&far.redis).await;
     far.proxy.resume();
-    talk.expect(r#""method":"missed""#).await;
+    talk.missed().await;
     far.cut_off(1).await;
     let deaf = begun.elapsed();
     far.proxy.resume();
-    let question: serde_json::Value =
-        serde_json::from_str(&talk.expect(r#""method":"missed""#).await).unwrap();
-    let since = Duration::from_millis(question["since_ms"].as_u64().unwrap());
+    let since = talk.missed().await;
     assert!(since >= deaf, "{since:?} is not the {deaf:?} since then");
+}
+
+#[tokio::test]
+async fn who_came_after_a_revocation_that_was_missed_stays() {
+    let mut far = Far::start().await;
+    let near = near(&far.redis).await;
+    far.cut_off(1).await;
+    let manager = near.manager();
+    revoke(manager, out_of_the_club(Who::everybody()), 1).await;
+    revoke(manager, Revocation::new(Who::user("alice")), 1).await;
+    // An age is as exact as the way of the message is short.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut back = client(far.addr, "alice").await;
+    revoke(manager, Revocation::new(Who::user("bob")), 1).await;
+    far.proxy.resume();
+    for client in [&mut far.alice, &mut far.bob] {
+        client.expect_text(OUT_OF_THE_CLUB).await;
+        client
+            .expect_text(r#"42["error",{"type":"revoked"}]"#)
+            .await;
+    }
+    expect_silence(&mut back).await;
+    assert_eq!(far.server.occupants("/", "club").len(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_has_missed_nothing_before() {
+    let redis = RedisServer::spawn().await;
+    let mut talk = Talk::of(&redis).await;
+    let begun = Instant::now();
+    let _server = near(&redis).await;
+    let since = talk.missed().await;
+    assert!(since <= begun.elapsed(), "{since:?}");
 }
 
 /// A bus that listens on one connection to Redis and publishes on another, which can be disturbed alone.
@@ -281,7 +319,7 @@ impl Listener for Ear {
     fn receive(&self, envelope: Envelope) -> BoxFuture<'_, ()> {
         if let Message::Revoke {
             revocation,
-            again: true,
+            again: Some(_),
             ..
         } = envelope.message
         {

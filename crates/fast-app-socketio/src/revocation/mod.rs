@@ -13,7 +13,7 @@ mod users;
 
 use std::{fmt, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::{
     apply::Notice,
@@ -127,6 +127,9 @@ pub enum RevokeError {
     /// Other workers could not be told.
     #[error("other workers could not be told of the revocation")]
     Bus(#[from] BusError),
+    /// The bus has not said in time whether it took the message: other workers may have been told.
+    #[error("the bus did not say in time whether other workers are told of the revocation")]
+    Unanswered,
     /// Some workers were told and did not answer in time.
     #[error("{confirmed} of {workers} workers have confirmed the revocation in time")]
     Unconfirmed {
@@ -134,6 +137,14 @@ pub enum RevokeError {
         confirmed: usize,
         /// How many were told.
         workers: usize,
+    },
+    /// Workers were told, and the bus cannot count them: there may be some that have not confirmed.
+    #[error(
+        "{confirmed} workers have confirmed the revocation; how many there are the bus does not tell"
+    )]
+    Uncounted {
+        /// How many have confirmed until the end of the time.
+        confirmed: usize,
     },
 }
 
@@ -164,7 +175,8 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// When not every worker has confirmed it within 5 s; it may be done again. In this process it holds in any case.
+    /// When not every worker has confirmed it within 5 s, or a bus of your own cannot tell how many there are; it may be done
+    /// again. In this process it holds in any case.
     pub async fn revoke(&self, revocation: Revocation) -> Result<Revoked, RevokeError> {
         self.revoke_within(revocation, TIMEOUT).await
     }
@@ -193,19 +205,24 @@ impl Manager {
             host: shared.host.clone(),
             message,
         };
-        let published = shared.bus.publish(&envelope, OnOutage::Raise).await?;
-        let workers = match published {
-            Published::Heard(Some(workers)) => workers,
-            // It does not tell: whoever confirms until the end of the time.
-            Published::Heard(None) | Published::Spooled => usize::MAX,
+        let publishing = shared.bus.publish(&envelope, OnOutage::Raise);
+        let published = timeout_at(deadline, publishing).await;
+        let workers = match published.map_err(|_| RevokeError::Unanswered)?? {
+            Published::Heard(workers) => workers,
+            Published::Spooled => None,
         };
-        let (confirmed, elsewhere) = confirming.wait(workers, deadline).await;
-        match confirmed == workers {
-            true => Ok(Revoked {
-                sockets: local + elsewhere,
-                workers,
+        let expected = workers.unwrap_or(usize::MAX);
+        let (confirmed, elsewhere) = confirming.wait(expected, deadline).await;
+        match workers {
+            None => Err(RevokeError::Uncounted { confirmed }),
+            Some(workers) if confirmed < workers => {
+                Err(RevokeError::Unconfirmed { confirmed, workers })
+            }
+            // The numbers are others' words.
+            Some(_) => Ok(Revoked {
+                sockets: local.saturating_add(elsewhere),
+                workers: confirmed,
             }),
-            false => Err(RevokeError::Unconfirmed { confirmed, workers }),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Revocations that a worker has not heard, because it was cut off.
 
 use std::{
-    future::Future,
     net::SocketAddr,
-    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -23,14 +21,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{OUT_OF_THE_CLUB, client, out_of_the_club, worker};
+use super::{BoxFuture, OUT_OF_THE_CLUB, client, out_of_the_club, worker};
 use crate::{
     Diary, Gate,
     bus::{redis_bus, until, until_listening},
     diary, expect_silence,
 };
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A worker that can be cut off, with a client each of Alice and Bob.
 struct Far {

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `everywhere` | what holds on every bus |
 //! | `redis` | what only Redis can do: workers that do not answer |
+//! | `confirmed` | what others say that they have done |
 //! | `missed` | revocations that a worker has not heard |
 //! | `expiry` | sessions that end at a time |
 //! | `identity` | whose a connection is |
 //! | `meanwhile` | what is under way when access is taken away |
 
+mod confirmed;
 mod everywhere;
 mod expiry;
 mod identity;
@@ -16,7 +18,7 @@ mod meanwhile;
 mod missed;
 mod redis;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use fast_app_socketio::{
     Auth, DisconnectReason, Emit, Manager, Namespace, Payload, Revocation, Socket, SocketIo, Who,
@@ -29,6 +31,8 @@ use testkit::RawSocket;
 use crate::{
     Diary, Gate, Pen, bus::until_listening, diary, expect_silence, pass, room, start, write,
 };
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a client says of itself.
 #[derive(Deserialize)]

@@ -1,9 +1,12 @@
 //! Workers that do not answer, and those of python-socketio.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use fast_app_socketio::{Emit, Payload, Revocation, RevokeError, Who, bus::BusError};
-use testkit::{PythonServer, RawSocket, RedisServer};
+use fast_app_socketio::{
+    Emit, Payload, Revocation, RevokeError, Who,
+    bus::{BusError, RedisBus},
+};
+use testkit::{Proxy, PythonServer, RawSocket, RedisServer};
 use tokio::time::Instant;
 
 use super::{OUT_OF_THE_CLUB, Workers, out_of_the_club};
@@ -38,6 +41,25 @@ async fn a_worker_that_does_not_confirm_is_an_error() {
         client.expect_text(OUT_OF_THE_CLUB).await;
     }
     deaf.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redis_that_says_nothing_is_not_waited_for_longer_than_that() {
+    let redis = RedisServer::spawn().await;
+    let way = Proxy::start(redis.port()).await;
+    let workers =
+        Workers::start(|| Arc::new(RedisBus::new(&redis.url_at(way.port())).unwrap())).await;
+    let mut alice = workers.clients("alice").await;
+    way.pause();
+    let begun = Instant::now();
+    let [server, _] = &workers.servers;
+    let out = out_of_the_club(Who::user("alice"));
+    let limit = Duration::from_millis(300);
+    let error = server.manager().revoke_within(out, limit).await;
+    assert!(matches!(error, Err(RevokeError::Unanswered)), "{error:?}");
+    let waited = begun.elapsed();
+    assert!(waited < 3 * limit, "{waited:?}");
+    alice[0].expect_text(OUT_OF_THE_CLUB).await;
 }
 
 #[tokio::test]

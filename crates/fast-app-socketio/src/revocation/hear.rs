@@ -64,9 +64,13 @@ impl Shared {
             host: envelope.host.clone(),
             message: Message::Revoked { id, sockets },
         };
-        if let Err(error) = self.bus.publish(&confirmation, OnOutage::Raise).await {
-            tracing::warn!(%error, "a confirmation did not reach the worker that revoked access");
-        }
+        let bus = self.bus.clone();
+        // The next message waits for this one, and must not wait for a bus that is slow to take something.
+        tokio::spawn(async move {
+            if let Err(error) = bus.publish(&confirmation, OnOutage::Raise).await {
+                tracing::warn!(%error, "a confirmation did not reach the worker that revoked access");
+            }
+        });
     }
 
     /// Nothing was heard for a while: others are asked for what was revoked meanwhile.

@@ -1,17 +1,10 @@
 //! Revocations that a worker has not heard, because it was cut off.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, SocketIo, Who,
-    bus::{
-        Bus, BusError, BusStats, Envelope, HostId, Listener, MemoryBus, Message, OnOutage,
-        Published, RedisBus,
-    },
+    bus::{Bus, Envelope, HostId, Listener, MemoryBus, Message, OnOutage, RedisBus},
 };
 use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT};
 use tokio::{
@@ -21,7 +14,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{BoxFuture, OUT_OF_THE_CLUB, client, out_of_the_club, worker};
+use super::{BoxFuture, OUT_OF_THE_CLUB, Split, client, out_of_the_club, worker};
 use crate::{
     Diary, Gate,
     bus::{redis_bus, until, until_listening},
@@ -258,31 +251,6 @@ async fn a_worker_that_starts_has_missed_nothing_before() {
     let _server = near(&redis).await;
     let since = talk.missed().await;
     assert!(since <= begun.elapsed(), "{since:?}");
-}
-
-/// A bus that listens on one connection to Redis and publishes on another, which can be disturbed alone.
-#[derive(Debug)]
-struct Split {
-    ear: Arc<dyn Bus>,
-    mouth: Arc<dyn Bus>,
-}
-
-impl Bus for Split {
-    fn publish<'a>(
-        &'a self,
-        envelope: &'a Envelope,
-        on_outage: OnOutage,
-    ) -> BoxFuture<'a, Result<Published, BusError>> {
-        self.mouth.publish(envelope, on_outage)
-    }
-
-    fn listen(&self, listener: Weak<dyn Listener>) {
-        self.ear.listen(listener);
-    }
-
-    fn stats(&self) -> BusStats {
-        self.ear.stats()
-    }
 }
 
 #[tokio::test]

@@ -18,11 +18,16 @@ mod meanwhile;
 mod missed;
 mod redis;
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
 
 use fast_app_socketio::{
     Auth, DisconnectReason, Emit, Manager, Namespace, Payload, Revocation, Socket, SocketIo, Who,
-    bus::Bus,
+    bus::{Bus, BusError, BusStats, Envelope, Listener, OnOutage, Published},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -33,6 +38,31 @@ use crate::{
 };
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A bus that listens on one connection to Redis and publishes on another, which can be disturbed alone.
+#[derive(Debug)]
+struct Split {
+    ear: Arc<dyn Bus>,
+    mouth: Arc<dyn Bus>,
+}
+
+impl Bus for Split {
+    fn publish<'a>(
+        &'a self,
+        envelope: &'a Envelope,
+        on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
+        self.mouth.publish(envelope, on_outage)
+    }
+
+    fn listen(&self, listener: Weak<dyn Listener>) {
+        self.ear.listen(listener);
+    }
+
+    fn stats(&self) -> BusStats {
+        self.ear.stats()
+    }
+}
 
 /// What a client says of itself.
 #[derive(Deserialize)]

@@ -3,16 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use fast_app_socketio::{
-    Emit, Payload, Revocation, RevokeError, Who,
+    Emit, Manager, Payload, Revocation, RevokeError, Who,
     bus::{BusError, RedisBus},
 };
 use testkit::{Proxy, PythonServer, RawSocket, RedisServer};
 use tokio::time::Instant;
 
-use super::{OUT_OF_THE_CLUB, Workers, out_of_the_club};
+use super::{OUT_OF_THE_CLUB, Split, Workers, client, out_of_the_club, worker};
 use crate::{
+    Gate,
     bus::{redis_bus, until},
-    expect_silence,
+    diary, expect_silence,
 };
 
 #[tokio::test]
@@ -60,6 +61,37 @@ async fn a_redis_that_says_nothing_is_not_waited_for_longer_than_that() {
     let waited = begun.elapsed();
     assert!(waited < 3 * limit, "{waited:?}");
     alice[0].expect_text(OUT_OF_THE_CLUB).await;
+}
+
+#[tokio::test]
+async fn a_confirmation_that_cannot_leave_keeps_nothing_else() {
+    let redis = RedisServer::spawn().await;
+    let way = Proxy::start(redis.port()).await;
+    let split = Split {
+        ear: redis_bus(&redis),
+        mouth: Arc::new(RedisBus::new(&redis.url_at(way.port())).unwrap()),
+    };
+    let (pen, _) = diary();
+    let manager = Manager::new(Arc::new(split));
+    let (_server, addr) = worker(manager, &pen, &Gate::closed()).await;
+    let mut alice = client(addr, "alice").await;
+    let mut bob = client(addr, "bob").await;
+    way.pause();
+    let revoker = Manager::new(redis_bus(&redis));
+    let out = out_of_the_club(Who::user("alice"));
+    let limit = Duration::from_millis(300);
+    let error = revoker.revoke_within(out, limit).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "1 of 2 workers have confirmed the revocation in time"
+    );
+    alice.expect_text(OUT_OF_THE_CLUB).await;
+    let begun = Instant::now();
+    let club = Emit::new("club", Payload::empty()).to(["club"]);
+    revoker.emit(club).await.unwrap();
+    bob.expect_text(r#"42["club"]"#).await;
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
 }
 
 #[tokio::test]

@@ -444,7 +444,8 @@ impl Shared {
             again,
         } = message
         {
-            return self.revoke(host, *id, revocation, again.unwrap_or_default());
+            let ago = again.unwrap_or_default();
+            return self.revoke(host, *id, revocation, ago).await;
         }
         match self.server() {
             Some(server) => server.apply(host, message).await,

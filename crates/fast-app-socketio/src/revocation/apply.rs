@@ -7,6 +7,7 @@ use std::{
 
 use fast_app_engineio::{CloseReason, Sid};
 use serde::Serialize;
+use tokio::task::coop::consume_budget;
 
 use super::{Place, Revocation, Who};
 use crate::{
@@ -42,7 +43,7 @@ impl<'a> Notice<'a> {
 
 impl Shared {
     /// Takes access away, unless it has done so before; how many sockets were taken out. It was revoked so long ago.
-    pub(crate) fn revoke(
+    pub(crate) async fn revoke(
         &self,
         host: &HostId,
         id: u64,
@@ -54,21 +55,16 @@ impl Shared {
         let (Some(at), Some(server)) = (at, self.server()) else {
             return 0;
         };
-        server.take_out(revocation, at)
+        server.take_out(revocation, at).await
     }
 }
 
 impl Server {
     /// Whoever connected since then stays: that was decided when the revocation was known.
-    fn take_out(&self, revocation: &Revocation, at: Instant) -> usize {
+    async fn take_out(&self, revocation: &Revocation, at: Instant) -> usize {
         let sockets = match &revocation.from {
-            Some(place) => self.empty(place, &revocation.who, at),
-            None => self
-                .clients(&revocation.who)
-                .iter()
-                .filter(|client| client.since() <= at)
-                .map(|client| client.end(CloseReason::Revoked))
-                .sum(),
+            Some(place) => self.empty(place, &revocation.who, at).await,
+            None => self.end(&revocation.who, at).await,
         };
         tracing::info!(
             who = %revocation.who,
@@ -79,7 +75,18 @@ impl Server {
         sockets
     }
 
-    fn empty(&self, Place { namespace, room }: &Place, who: &Who, at: Instant) -> usize {
+    async fn end(&self, who: &Who, at: Instant) -> usize {
+        let mut clients = self.clients(who);
+        clients.retain(|client| client.since() <= at);
+        let mut sockets = 0;
+        for client in clients {
+            sockets += client.end(CloseReason::Revoked);
+            consume_budget().await;
+        }
+        sockets
+    }
+
+    async fn empty(&self, Place { namespace, room }: &Place, who: &Who, at: Instant) -> usize {
         let Some(endpoint) = self.endpoint(namespace) else {
             return 0;
         };
@@ -105,6 +112,7 @@ impl Server {
             // What was sent before is on its way when this is confirmed, not in a queue of ours.
             socket.transport().flush();
             forget_room(socket, room.as_str());
+            consume_budget().await;
         }
         left
     }

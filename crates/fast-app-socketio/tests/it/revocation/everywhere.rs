@@ -1,11 +1,13 @@
-//! What holds on every bus: each test runs in memory and on Redis.
+//! What holds on every bus: each test but the last runs in memory and on Redis.
 
-use fast_app_socketio::{Revocation, Who};
+use std::{future::ready, pin::pin, sync::Arc};
+
+use fast_app_socketio::{Manager, Revocation, Who, bus::MemoryBus};
 use serde_json::json;
 use testkit::RawSocket;
 
-use super::{OUT_OF_THE_CLUB, Workers, client, expect_silence, out_of_the_club};
-use crate::enter;
+use super::{OUT_OF_THE_CLUB, Workers, client, expect_silence, out_of_the_club, worker};
+use crate::{Gate, diary, enter};
 
 on_every_bus! {
     a_user_is_taken_out_of_a_room_on_every_worker,
@@ -230,4 +232,30 @@ async fn who_is_not_there_is_nobody(workers: Workers) {
         assert_eq!(revoker.revoke(nowhere).await.unwrap().sockets, 0);
     }
     workers.expect_club(&mut alice).await;
+}
+
+/// On a bus without anybody else, where nothing has to be waited for.
+#[tokio::test]
+async fn many_are_taken_out_without_keeping_the_thread() {
+    // More than a task may do in one go.
+    const MANY: usize = 150;
+    let (pen, _) = diary();
+    let manager = Manager::new(Arc::new(MemoryBus::private()));
+    let (server, addr) = worker(manager, &pen, &Gate::closed()).await;
+    let mut clients = Vec::new();
+    for _ in 0..MANY {
+        clients.push(client(addr, "alice").await);
+    }
+    for revocation in [
+        out_of_the_club(Who::everybody()),
+        Revocation::new(Who::everybody()),
+    ] {
+        let mut revoked = pin!(server.revoke(revocation));
+        tokio::select! {
+            biased;
+            _ = &mut revoked => panic!("nothing else could run"),
+            () = ready(()) => {}
+        }
+        assert_eq!(revoked.await.unwrap().sockets, MANY);
+    }
 }

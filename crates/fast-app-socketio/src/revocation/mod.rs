@@ -33,7 +33,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whose access is taken away.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Who {
     /// Whoever is there.
@@ -69,6 +69,13 @@ impl fmt::Display for Who {
             Self::User(id) => write!(f, "user {id:?}"),
             Self::Session(sid) => write!(f, "session {:?}…", sid.get(..6).unwrap_or_default()),
         }
+    }
+}
+
+/// For logs, as above.
+impl fmt::Debug for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -237,5 +244,30 @@ impl SocketIo {
     /// As [`Manager::revoke`].
     pub async fn revoke(&self, revocation: Revocation) -> Result<Revoked, RevokeError> {
         self.manager().revoke(revocation).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fast_app_engineio::Sid;
+
+    use super::*;
+
+    #[test]
+    fn debug_hides_most_of_a_sid() {
+        let sid = Sid::random().to_string();
+        let revocation = Revocation::new(Who::session(&sid));
+        let message = Message::Revoke {
+            revocation: revocation.clone(),
+            id: 7,
+            again: None,
+        };
+        for shown in [format!("{revocation:?}"), format!("{message:#?}")] {
+            assert!(
+                shown.contains(&sid[..6]) && !shown.contains(&sid[6..]),
+                "{shown}"
+            );
+        }
+        assert_eq!(format!("{:?}", Who::session("é")), "session \"\"…");
     }
 }

@@ -72,7 +72,8 @@
 //! # }
 //! ```
 //!
-//! [`revoke`](revoke()) takes access away again, on every worker; [`Session::set_expiry`] lets it end with a token.
+//! [`revoke`](revoke()) takes access away again, on every worker that hears the bus; [`Session::set_expiry`] lets it end
+//! with a token.
 //!
 //! The modules mirror those of FastApp for Python: `contracts` holds what an application implements, `core` what it
 //! calls. Every name is also at the root of the crate, and those that an application uses are in [`prelude`]. `operations` has

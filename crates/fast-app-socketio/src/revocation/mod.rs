@@ -1,4 +1,4 @@
-//! Taking access away, from a room or from the server, on every worker.
+//! Taking access away, from a room or from the server, on every worker that hears the bus.
 //!
 //! ```text
 //!  revoke ─► log ─► take out whoever is in ─► bus ─► every worker does the same ─► a confirmation each ─► Revoked
@@ -156,16 +156,16 @@ pub enum RevokeError {
 }
 
 impl Manager {
-    /// Takes access away on every worker, and returns when each of them has confirmed it: an event that is emitted after
-    /// that, anywhere, does not reach whoever lost access, and a guard or an `on_connect` that was running refuses. Clients
-    /// get an `error` event `{"type":"revoked"}`, with the `room` if it is one.
+    /// Takes access away on every worker that hears the bus, and returns when each of them has confirmed it: an event that is
+    /// emitted after that, on any of them, does not reach whoever lost access, and a guard or an `on_connect` that was
+    /// running refuses. Clients get an `error` event `{"type":"revoked"}`, with the `room` if it is one.
     ///
-    /// It does not remember: who may join or connect afterwards, guards and `on_connect` decide as always. So first change what they
-    /// ask, then revoke. A worker that does not hear the bus at the moment is not waited for. When it hears again it asks for
-    /// what it has missed; from then until that is repeated, some round trips later, it delivers to whoever lost access, and
-    /// while it is deaf what is emitted on the worker itself. Who has connected to it since the revocation stays; who has joined
-    /// the room again on an older connection is taken out. Workers with python-socketio know no users; they obey for a session and
-    /// for everybody in a room, without confirming it.
+    /// It does not remember: who may join or connect afterwards, guards and `on_connect` decide as always. So first change
+    /// what they ask, then revoke. A worker that does not hear the bus at the moment is not waited for. When it hears again
+    /// it asks for what it has missed; from then until that is repeated, some round trips later, it delivers to whoever lost
+    /// access, and while it is deaf what is emitted on the worker itself. Who has connected to it since the revocation stays;
+    /// who has joined the room again on an older connection is taken out. Workers with python-socketio know no users; they
+    /// obey for a session and for everybody in a room, without confirming it.
     ///
     /// What a worker was cut off from, any manager that has heard of it repeats, with a server or without one. What nobody
     /// else has heard of ends with the process that revoked it: a job that exits at once leaves nobody to repeat it.

@@ -10,8 +10,9 @@ use fast_app_socketio::{self as socketio, Manager, Revocation, Revoked, Who, bus
 
 use crate::contracts::room::{RoomName, RoomNameError};
 
-/// Takes access away, off the server or [out of a room](Revoke::out_of), on every worker. Nothing happens until it is
-/// awaited; then it returns when every worker has confirmed that no later event can reach whoever lost access.
+/// Takes access away, off the server or [out of a room](Revoke::out_of), on every worker that hears the bus. Nothing
+/// happens until it is awaited; then it returns when each of them has confirmed that no later event can reach whoever lost
+/// access.
 ///
 /// It does not remember: first change what `can_join` and `on_connect` ask, then revoke. See
 /// [`Manager::revoke`], which it calls, for what clients are told and what is promised.

@@ -1,13 +1,15 @@
 //! What a revocation does in one process.
 
 use std::{
+    panic::resume_unwind,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use fast_app_engineio::{CloseReason, Sid};
 use serde::Serialize;
-use tokio::task::coop::consume_budget;
+use tokio::task::{JoinError, coop::consume_budget};
+use tracing::Instrument as _;
 
 use super::{Place, Revocation, Who};
 use crate::{
@@ -42,7 +44,8 @@ impl<'a> Notice<'a> {
 }
 
 impl Shared {
-    /// Takes access away, unless it has done so before; how many sockets were taken out. It was revoked so long ago.
+    /// Takes access away, unless it has done so before; how many sockets were taken out. It was revoked so long ago. What has
+    /// begun is finished when the caller is dropped, too: it is in the log as done.
     pub(crate) async fn revoke(
         &self,
         host: &HostId,
@@ -55,7 +58,16 @@ impl Shared {
         let (Some(at), Some(server)) = (at, self.server()) else {
             return 0;
         };
-        server.take_out(revocation, at).await
+        let revocation = revocation.clone();
+        let taking_out = async move { server.take_out(&revocation, at).await };
+        let taken_out = tokio::spawn(taking_out.in_current_span());
+        match taken_out.await.map_err(JoinError::try_into_panic) {
+            Ok(sockets) => sockets,
+            // It must not be confirmed.
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime ends, and everything with it.
+            Err(Err(_)) => 0,
+        }
     }
 }
 

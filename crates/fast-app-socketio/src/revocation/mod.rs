@@ -170,7 +170,7 @@ impl Manager {
     /// What a worker was cut off from, any manager that has heard of it repeats, with a server or without one. What nobody
     /// else has heard of ends with the process that revoked it: a job that exits at once leaves nobody to repeat it.
     ///
-    /// Not cancel-safe: when it is dropped some may be out and others not.
+    /// When it is dropped it holds in this process, and other workers may not have been told.
     ///
     /// ```no_run
     /// # use fast_app_socketio::{Manager, Revocation, Who};

@@ -1,13 +1,14 @@
-//! What holds on every bus: each test but the last runs in memory and on Redis.
+//! What holds on every bus: each test but those of `many` runs in memory and on Redis.
 
 use std::{future::ready, pin::pin, sync::Arc};
 
-use fast_app_socketio::{Manager, Revocation, Who, bus::MemoryBus};
+use fast_app_socketio::{Manager, Revocation, SocketIo, Who, bus::MemoryBus};
 use serde_json::json;
 use testkit::RawSocket;
+use tokio::task::yield_now;
 
 use super::{OUT_OF_THE_CLUB, Workers, client, expect_silence, out_of_the_club, worker};
-use crate::{Gate, diary, enter};
+use crate::{Gate, bus::until, diary, enter};
 
 on_every_bus! {
     a_user_is_taken_out_of_a_room_on_every_worker,
@@ -234,11 +235,11 @@ async fn who_is_not_there_is_nobody(workers: Workers) {
     workers.expect_club(&mut alice).await;
 }
 
-/// On a bus without anybody else, where nothing has to be waited for.
-#[tokio::test]
-async fn many_are_taken_out_without_keeping_the_thread() {
-    // More than a task may do in one go.
-    const MANY: usize = 150;
+/// More than a task may do in one go.
+const MANY: usize = 150;
+
+/// A worker that is alone, where nothing has to be waited for, and clients of Alice in the club.
+async fn many() -> (SocketIo, Vec<RawSocket>) {
     let (pen, _) = diary();
     let manager = Manager::new(Arc::new(MemoryBus::private()));
     let (server, addr) = worker(manager, &pen, &Gate::closed()).await;
@@ -246,16 +247,39 @@ async fn many_are_taken_out_without_keeping_the_thread() {
     for _ in 0..MANY {
         clients.push(client(addr, "alice").await);
     }
+    (server, clients)
+}
+
+#[tokio::test]
+async fn many_are_taken_out_without_keeping_the_thread() {
     for revocation in [
         out_of_the_club(Who::everybody()),
         Revocation::new(Who::everybody()),
     ] {
+        let (server, _clients) = many().await;
         let mut revoked = pin!(server.revoke(revocation));
-        tokio::select! {
-            biased;
-            _ = &mut revoked => panic!("nothing else could run"),
-            () = ready(()) => {}
-        }
-        assert_eq!(revoked.await.unwrap().sockets, MANY);
+        let mut between = false;
+        let revoked = loop {
+            tokio::select! {
+                biased;
+                revoked = &mut revoked => break revoked,
+                () = yield_now() => {
+                    between |= (1..MANY).contains(&server.occupants("/", "club").len());
+                }
+            }
+        };
+        assert_eq!(revoked.unwrap().sockets, MANY);
+        assert!(between, "nothing else could run");
     }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_finished_whoever_waits_for_it() {
+    let (server, _clients) = many().await;
+    tokio::select! {
+        biased;
+        _ = server.revoke(out_of_the_club(Who::everybody())) => panic!("it is over at once"),
+        () = ready(()) => {}
+    }
+    until(|| server.occupants("/", "club").is_empty()).await;
 }

@@ -1,6 +1,6 @@
 //! Metrics for Prometheus, which comes and asks for them.
 
-use std::{fmt, io, thread, time::Duration};
+use std::{fmt, io, sync::mpsc, thread, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use fast_app_socketio::SocketIo;
@@ -38,7 +38,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// [`PrometheusError::Taken`] when the process has a recorder already.
+/// [`PrometheusError::Taken`] when the process has a recorder already. After an error nothing was installed.
 pub fn install_prometheus() -> Result<Prometheus, PrometheusError> {
     let flush = Matcher::Full("fast_app_flush_seconds".to_owned());
     let recorder = PrometheusBuilder::new()
@@ -46,19 +46,29 @@ pub fn install_prometheus() -> Result<Prometheus, PrometheusError> {
         .expect("there are buckets")
         .build_recorder();
     let handle = recorder.handle();
+    // First, since a recorder cannot be taken back; the thread ends when it hears of none.
+    let installed = start_upkeep(handle.clone()).map_err(PrometheusError::Thread)?;
     metrics::set_global_recorder(recorder).map_err(|_| PrometheusError::Taken)?;
-    // A thread, because the recorder outlives every runtime. Without it samples would pile up where nobody asks for them.
-    let kept = handle.clone();
-    thread::Builder::new()
-        .name("fast-app-metrics".to_owned())
-        .spawn(move || {
+    // There is room for it, and the thread waits.
+    let _ = installed.send(());
+    Ok(Prometheus(handle))
+}
+
+/// A thread, because the recorder outlives every runtime. Without it samples would pile up where nobody asks for them.
+fn start_upkeep(recorder: PrometheusHandle) -> io::Result<mpsc::SyncSender<()>> {
+    let (installed, begin) = mpsc::sync_channel(1);
+    let upkeep = move || {
+        if begin.recv().is_ok() {
             loop {
                 thread::sleep(UPKEEP);
-                kept.run_upkeep();
+                recorder.run_upkeep();
             }
-        })
-        .map_err(PrometheusError::Thread)?;
-    Ok(Prometheus(handle))
+        }
+    };
+    thread::Builder::new()
+        .name("fast-app-metrics".to_owned())
+        .spawn(upkeep)?;
+    Ok(installed)
 }
 
 /// The metrics of this process, from [`install_prometheus`]. A clone is the same.

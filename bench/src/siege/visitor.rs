@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::runtime::Builder;
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::peer::Peer;
 use super::report::Report;
@@ -19,7 +20,7 @@ use crate::{Error, Result};
 const LIMIT: Duration = Duration::from_millis(100);
 /// When a visit has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// From a visit to the next.
+/// From one visit's time to the next one's.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The first of its numbers, so that its ports are not those of the attackers.
 const FIRST: usize = 63;
@@ -37,6 +38,16 @@ struct Visits {
     latency: Histogram,
     count: u64,
     failed: u64,
+}
+
+impl Visits {
+    fn add(&mut self, took: Option<Duration>) {
+        match took {
+            Some(took) => self.latency.record(took.as_nanos() as u64),
+            None => self.failed += 1,
+        }
+        self.count += 1;
+    }
 }
 
 impl Visitor {
@@ -68,18 +79,22 @@ impl Visitor {
     }
 }
 
+/// Visits by a schedule, whether those before have been answered or not: while a server stands still, visits pile up.
 async fn visit(address: SocketAddr, over: &AtomicBool) -> Result<Visits> {
-    let mut visits = Visits::default();
+    let (mut visits, mut open, mut next) = (Visits::default(), JoinSet::new(), Instant::now());
     while !over.load(Relaxed) {
-        let started = Instant::now();
-        // TCP, the WebSocket, the open packet, CONNECT and its answer.
-        let visit = timeout(PATIENCE, Peer::connect(address, FIRST, &json!({}))).await;
-        match visit {
-            Ok(Ok(_)) => visits.latency.record(started.elapsed().as_nanos() as u64),
-            _ => visits.failed += 1,
+        open.spawn(async move {
+            // TCP, the WebSocket, the open packet, CONNECT and its answer.
+            let visit = timeout(PATIENCE, Peer::connect(address, FIRST, &json!({}))).await;
+            matches!(visit, Ok(Ok(_))).then(|| next.elapsed())
+        });
+        next += PAUSE;
+        sleep_until(next).await;
+        while let Some(ended) = open.try_join_next() {
+            visits.add(ended.unwrap_or_default());
         }
-        visits.count += 1;
-        sleep(PAUSE).await;
     }
+    let last = open.join_all().await;
+    last.into_iter().for_each(|took| visits.add(took));
     Ok(visits)
 }

@@ -1,8 +1,8 @@
 //! The server that `siege` attacks: ours with its default limits, unless a job sets others, and what tells of it.
 //!
 //! Its handlers do what clients ask for, also when that is to panic. `GET /counts` is how many of everything there are,
-//! `GET /members` who is in which room; `POST /broadcast` is as in `load`, `POST /say` broadcasts one message and answers
-//! when it was accepted.
+//! `GET /members` who is in which room, `GET /metrics` what every server tells; `POST /broadcast` is as in `load`, `POST /say`
+//! broadcasts one message and answers when it was accepted.
 //!
 //! | variable | |
 //! |---|---|
@@ -206,6 +206,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let prometheus = fast_app::operations::install_prometheus()?;
     let bus = env::var("BUS").unwrap_or_else(|_| "memory://".to_owned());
     let ledger = Arc::new(Ledger::new(number("CLIENTS")?.unwrap_or(0) as usize));
     let socketio = configure(SocketIo::builder())?
@@ -226,6 +227,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/say", post(say))
         .with_state(app.clone())
         .merge(series)
+        .merge(prometheus.routes(&socketio))
         .layer(socketio.layer());
     let bind = env::var("BIND").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
     fast_app::serve(TcpListener::bind(bind).await?, router, &socketio).await?;
@@ -253,12 +255,14 @@ fn number(variable: &str) -> Result<Option<u64>, std::num::ParseIntError> {
 
 impl App {
     fn counts(&self) -> Counts {
-        let occupied = self.occupied();
         Counts {
             sessions: self.socketio.engine().sessions() as u64,
             sockets: self.socketio.occupants("/", EVERYBODY).len() as u64,
-            rooms: occupied.len() as u64,
-            memberships: occupied.values().map(|sockets| sockets.len() as u64).sum(),
+            memberships: self
+                .occupied()
+                .values()
+                .map(|sockets| sockets.len() as u64)
+                .sum(),
             panics: PANICS.load(Relaxed),
             slow_consumers: self.socketio.engine().slow_consumers() as u64,
             ..self.ledger.counts()

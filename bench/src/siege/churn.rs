@@ -80,10 +80,22 @@ pub async fn run(report: &mut Report) -> Result<()> {
     );
     report.at_most("memory at the end, at most 5 % more", last, first * 1.05);
     check(&ground.counts().await?, report);
+    for gauge in GAUGES {
+        let shown = ground.metric(gauge).await?;
+        report.exactly(format!("{gauge} at the end"), shown, 0.0);
+    }
     Ok(())
 }
 
 const MIB: f64 = (1 << 20) as f64;
+/// What must be 0 where nobody is.
+const GAUGES: [&str; 5] = [
+    "fast_app_sessions",
+    "fast_app_sockets",
+    "fast_app_rooms",
+    "fast_app_memberships",
+    "fast_app_queued_bytes",
+];
 
 fn check(counts: &Counts, report: &mut Report) {
     report.exactly("connect handlers", counts.connects, CYCLES as u64);
@@ -107,15 +119,7 @@ fn check(counts: &Counts, report: &mut Report) {
             expected.count() as u64,
         );
     }
-    for (what, count) in [
-        ("sessions", counts.sessions),
-        ("sockets", counts.sockets),
-        ("rooms", counts.rooms),
-        ("memberships", counts.memberships),
-        ("panics", counts.panics),
-    ] {
-        report.exactly(format!("{what} at the end"), count, 0);
-    }
+    report.exactly("panics", counts.panics, 0);
 }
 
 async fn cycles(ground: &Ground, numbers: std::ops::Range<usize>) -> Result<()> {

@@ -13,8 +13,6 @@ pub struct Counts {
     pub sessions: u64,
     /// Sockets that are connected.
     pub sockets: u64,
-    /// Rooms with somebody in them.
-    pub rooms: u64,
     /// Sockets in rooms, over all rooms.
     pub memberships: u64,
     /// Calls of the connect handler that let the client in.

@@ -68,6 +68,22 @@ impl Ground {
         self.json("/counts").await
     }
 
+    /// What `/metrics` says of this name, over all labels.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
+        let body = Http::open(self.address, 0).await?.get("/metrics").await?;
+        let text = String::from_utf8_lossy(&body);
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let value = rest
+                .starts_with(['{', ' '])
+                .then(|| rest.rsplit(' ').next())?;
+            value?.parse::<f64>().ok()
+        });
+        // Of none the sum would be 0.
+        let sum = values.reduce(|sum, value| sum + value);
+        sum.ok_or_else(|| Error::Answer(format!("no {name} in {text}")))
+    }
+
     /// What the server answers to a GET.
     pub async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
         let body = Http::open(self.address, 0).await?.get(path).await?;

@@ -34,7 +34,19 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let visitor = Visitor::start(patient.address);
     let _open = open(&patient, SESSIONS / 2, Connections::Open).await?;
     open(&patient, SESSIONS / 2, Connections::Closed).await?;
-    await_end(&patient, visitor, "only the heartbeat", report).await
+    let wave = "only the heartbeat";
+    at_once(&patient, wave, report).await?;
+    await_end(&patient, visitor, wave, report).await
+}
+
+async fn at_once(ground: &Ground, wave: &str, report: &mut Report) -> Result<()> {
+    let sessions = ground.counts().await?.sessions;
+    report.at_least(
+        format!("{wave}: sessions at once"),
+        sessions,
+        SESSIONS as u64,
+    );
+    Ok(())
 }
 
 async fn warm_up(ground: &Ground) -> Result<()> {
@@ -53,8 +65,7 @@ async fn attack(ground: &Ground, before: f64, wave: &str, report: &mut Report) -
     let closed = ground.resident()?;
     let _open = open(ground, each, Connections::Open).await?;
     let opened = ground.resident()?;
-    let sessions = ground.counts().await?.sessions;
-    report.note(format!("{wave}: sessions at once"), sessions);
+    at_once(ground, wave, report).await?;
     for (half, grown) in [("closed", closed - before), ("open", opened - closed)] {
         report.at_most(
             format!("{wave}: memory of each whose TCP is {half}"),

@@ -52,6 +52,12 @@ impl Report {
         self.line(what, Bytes(bytes).to_string(), limit, holds);
     }
 
+    /// Something of which there must be so many or more: a line that holds without it says nothing.
+    pub fn at_least(&mut self, what: impl Into<String>, measured: u64, limit: u64) {
+        let holds = measured >= limit;
+        self.line(what, measured.to_string(), format!("≥ {limit}"), holds);
+    }
+
     /// Something that is only shown.
     pub fn note(&mut self, what: impl Into<String>, measured: impl fmt::Display) {
         self.line(what, measured.to_string(), String::new(), true);
@@ -139,18 +145,20 @@ mod tests {
     #[test]
     fn a_line_over_its_limit_does_not_hold() {
         let second = Duration::from_secs(1);
-        let checks: [fn(&mut Report, Duration); 4] = [
+        let checks: [fn(&mut Report, Duration); 6] = [
             |report, second| report.within("in time", Some(second), second),
             |report, second| report.within("too late", Some(second * 2), second),
             |report, second| report.within("never", None, second),
             |report, _| report.at_most("small", 1.0, 2.0),
+            |report, _| report.at_least("enough", 2, 2),
+            |report, _| report.at_least("too few", 1, 2),
         ];
         let holds = checks.map(|check| {
             let mut report = Report::default();
             check(&mut report, second);
             report.holds()
         });
-        assert_eq!(holds, [true, false, false, true]);
+        assert_eq!(holds, [true, false, false, true, true, false]);
     }
 
     #[test]

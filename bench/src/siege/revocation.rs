@@ -41,6 +41,8 @@ struct Heard {
     user: usize,
     messages: Vec<u64>,
     told: bool,
+    /// The connection has ended before the job did.
+    ended: bool,
 }
 
 /// The workers use core 0, Redis and the clients core 1. Who revokes is this process, which has no clients.
@@ -117,6 +119,15 @@ fn judge(report: &mut Report, heard: &[Heard], ends: &[u64]) {
     );
     let untold = heard.iter().filter(|client| !client.told).count();
     report.exactly("clients that were not told", untold, 0);
+    let off = |client: &&Heard| (REVOKED..2 * REVOKED).contains(&client.user);
+    let (off, others): (Vec<_>, Vec<_>) = heard.iter().partition(off);
+    let ended = |clients: &[&Heard]| clients.iter().filter(|client| client.ended).count();
+    report.exactly(
+        "connections that ended, of users taken off the server",
+        ended(&off),
+        REVOKED * (CLIENTS / USERS),
+    );
+    report.exactly("connections that ended, of others", ended(&others), 0);
     let stayed = || heard.iter().filter(|client| client.user >= 2 * REVOKED);
     let all: BTreeSet<u64> = stayed()
         .flat_map(|client| client.messages.clone())
@@ -186,14 +197,14 @@ async fn connect(workers: &[Ground; 2], over: &watch::Receiver<bool>) -> Result<
 
 /// Listens until it is over, or the connection has ended.
 async fn listen(mut peer: Peer, user: usize, mut over: watch::Receiver<bool>) -> Heard {
-    let (mut messages, mut told) = (Vec::new(), false);
+    let (mut messages, mut told, mut ended) = (Vec::new(), false, false);
     let mut hear = |packet: &[u8]| {
         told |= packet.starts_with(br#"42["error",{"type":"revoked""#);
         messages.extend(Message::decode(packet).map(|message| message.sent));
     };
-    loop {
+    while !ended {
         tokio::select! {
-            read = peer.read(&mut hear) => if read.is_err() { break },
+            read = peer.read(&mut hear) => ended = read.is_err(),
             _ = over.wait_for(|over| *over) => break,
         }
     }
@@ -201,6 +212,7 @@ async fn listen(mut peer: Peer, user: usize, mut over: watch::Receiver<bool>) ->
         user,
         messages,
         told,
+        ended,
     }
 }
 

@@ -285,13 +285,13 @@ async fn counts(State(app): State<App>) -> Json<Counts> {
     Json(app.counts())
 }
 
-/// The numbers of the clients in each room.
-async fn members(State(app): State<App>) -> Json<BTreeMap<String, Vec<Option<usize>>>> {
-    let id = |socket: &Socket| socket.get::<Guest>().and_then(|guest| guest.id);
+/// The sids of the sockets in each room.
+async fn members(State(app): State<App>) -> Json<BTreeMap<String, Vec<String>>> {
+    let sid = |socket: &Socket| socket.sid().to_string();
     let rooms = app.occupied().into_iter();
     Json(
         rooms
-            .map(|(room, sockets)| (room, sockets.iter().map(id).collect()))
+            .map(|(room, sockets)| (room, sockets.iter().map(sid).collect()))
             .collect(),
     )
 }

@@ -202,12 +202,12 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Connects to `/` with this auth.
-    pub async fn enter(&mut self, auth: &Value) -> Result<()> {
+    /// Connects to `/` with this auth, and returns the sid there.
+    pub async fn enter(&mut self, auth: &Value) -> Result<String> {
         self.send(&format!("40{auth}")).await?;
         let answer = self.packet().await?;
         match answer.starts_with("40") {
-            true => Ok(()),
+            true => link::sid(&answer.as_bytes()[1..]),
             false => Err(Error::Answer(answer)),
         }
     }

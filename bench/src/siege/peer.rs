@@ -263,6 +263,15 @@ impl Peer {
         Ok(())
     }
 
+    /// Takes exactly so many bytes from the kernel, for later.
+    pub async fn sip(&mut self, bytes: usize) -> Result<()> {
+        let start = self.received.len();
+        self.received.resize(start + bytes, 0);
+        let read = self.stream.read_exact(&mut self.received[start..]);
+        let read = within(PATIENCE, "waiting for bytes", read).await?;
+        read.map(drop).map_err(|_| Error::Closed("a client"))
+    }
+
     /// Waits for the end without answering anything, pings neither; the code of the close frame, if there was one.
     pub async fn ended(&mut self) -> Option<u16> {
         loop {

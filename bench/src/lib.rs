@@ -11,6 +11,8 @@
 //!
 //! What a server must provide to be measured is written at the top of `bin/load.rs`.
 
+#![allow(clippy::disallowed_types, reason = "nothing here serves anybody")]
+
 pub mod args;
 pub mod broadcasts;
 pub mod client;

@@ -39,12 +39,79 @@ fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The names of the functions in a text.
-fn functions(text: &str) -> impl Iterator<Item = &str> {
-    text.split("fn ").skip(1).map(|rest| {
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        &rest[..end.unwrap_or(rest.len())]
-    })
+/// The names of the tests in a text: functions below `#[test]` or `#[tokio::test]` and not below `#[ignore]`, and what
+/// `on_every_bus!` makes tests of.
+fn tests(text: &str) -> BTreeSet<&str> {
+    let (mut found, mut attributes) = (BTreeSet::new(), Vec::new());
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            attributes.push(line);
+        } else if !line.starts_with("//") {
+            let is_test = |attribute: &&str| {
+                ["#[test]", "#[tokio::test"]
+                    .iter()
+                    .any(|test| attribute.starts_with(test))
+            };
+            let runs = attributes.iter().any(is_test)
+                && !attributes.iter().any(|line| line.contains("ignore"));
+            attributes.clear();
+            found.extend(
+                line.split_once("fn ")
+                    .filter(|_| runs)
+                    .map(|(_, rest)| name(rest)),
+            );
+        }
+    }
+    let lists = text.split("\non_every_bus! {").skip(1);
+    let names = lists.flat_map(|list| list.split('}').next().unwrap_or_default().split(','));
+    found.extend(
+        names
+            .map(|listed| name(listed.trim()))
+            .filter(|name| !name.is_empty()),
+    );
+    found
+}
+
+/// The identifier that a text begins with.
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The targets of `cargo xtask fuzz`.
+fn fuzz_targets() -> Vec<String> {
+    let files = fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let rust = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    rust.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn only_what_runs_is_a_test() {
+    let text = r#"
+#[test]
+fn a() {}
+/// Not alone.
+#[tokio::test(start_paused = true)]
+async fn b() {
+    fn helper() {}
+}
+#[test]
+#[ignore]
+fn c() {}
+#[cfg(test)]
+fn d() {}
+#[test]
+#[cfg_attr(debug_assertions, ignore = "slow")]
+fn e() {}
+
+on_every_bus! {
+    f,
+    g,
+}
+"#;
+    assert_eq!(tests(text), BTreeSet::from(["a", "b", "f", "g"]));
 }
 
 /// The tests and commands that the tables of checks name.
@@ -62,9 +129,11 @@ fn named() -> BTreeSet<String> {
 #[test]
 fn every_test_that_a_check_names_is_in_the_sources() {
     let sources = sources(&["crates", "examples", "testkit", "xtask"]);
+    let fuzz_targets = fuzz_targets();
     let written: BTreeSet<&str> = sources
         .iter()
-        .flat_map(|(_, text)| functions(text))
+        .flat_map(|(_, text)| tests(text))
+        .chain(fuzz_targets.iter().map(String::as_str))
         .collect();
     let (commands, named): (BTreeSet<_>, BTreeSet<_>) =
         named().into_iter().partition(|name| name.contains(' '));
@@ -101,11 +170,11 @@ fn every_test_that_a_check_names_is_in_the_sources() {
 }
 
 /// What must not be in the part of the sources that runs in a server, why, and the files where it may.
-const BANNED: [(&str, &str, &[&str]); 11] = [
+///
+/// Locks of `std`, which a panic poisons, are named in `clippy.toml`.
+const BANNED: [(&str, &str, &[&str]); 9] = [
     ("unsafe ", "it is forbidden", &[]),
     (".unwrap()", "input may reach it", &[]),
-    ("std::sync::Mutex", "it is poisoned by a panic", &[]),
-    ("std::sync::RwLock", "it is poisoned by a panic", &[]),
     ("sync::broadcast", "whoever is slow loses messages", &[]),
     // Bounded in bytes, by its backlog.
     (
@@ -164,6 +233,10 @@ fn security_7_sources_have_nothing_that_falls_over() {
     }
     let workspace = read("Cargo.toml");
     assert!(workspace.contains("unsafe_code = \"forbid\""));
+    let clippy = read("clippy.toml");
+    for lock in ["Mutex", "RwLock"] {
+        assert!(clippy.contains(&format!("path = \"std::sync::{lock}\"")));
+    }
     assert!(
         !workspace.contains("panic ="),
         "panics are caught, which needs unwinding"

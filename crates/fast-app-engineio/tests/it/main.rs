@@ -1,6 +1,10 @@
 //! Engine.IO on the wire, against an echo server in the test's own process.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod echo;
 mod ending;

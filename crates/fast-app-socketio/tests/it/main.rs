@@ -16,7 +16,11 @@
 //! | `autobahn` | what the public suite of WebSocket asks for |
 //! | `clients` | the libraries that applications use |
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod acks;
 mod autobahn;

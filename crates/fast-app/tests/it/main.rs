@@ -11,7 +11,11 @@
 //! | `lifecycle` | how a process ends |
 //! | `files` | when there are too few |
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod access;
 mod broadcasting;

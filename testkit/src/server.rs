@@ -110,14 +110,35 @@ impl Server {
     ///
     /// From `smaps_rollup`, which counts pages: the counter in `status` lags.
     pub fn resident(&self) -> u64 {
-        let path = format!("/proc/{}/smaps_rollup", self.pid());
+        self.memory("smaps_rollup", "Rss:")
+    }
+
+    /// Forgets what its resident memory was at most until now, and returns [`peak`](Self::peak).
+    pub fn forget_peak(&self) -> u64 {
+        let path = format!("/proc/{}/clear_refs", self.pid());
+        std::fs::write(&path, "5").unwrap_or_else(|error| panic!("cannot write {path}: {error}"));
+        self.peak()
+    }
+
+    /// The most that its resident memory was, in bytes; it lags by some hundred kilobytes.
+    pub fn peak(&self) -> u64 {
+        self.memory("status", "VmHWM:")
+    }
+
+    /// The memory that it has asked for in bytes, whether it was ever written to or not.
+    pub fn allocated(&self) -> u64 {
+        self.memory("status", "VmData:")
+    }
+
+    fn memory(&self, file: &str, name: &str) -> u64 {
+        let path = format!("/proc/{}/{file}", self.pid());
         let table = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
         let kilobytes = table.lines().find_map(|line| {
-            let rest = line.strip_prefix("Rss:")?;
+            let rest = line.strip_prefix(name)?;
             rest.trim().trim_end_matches(" kB").parse::<u64>().ok()
         });
-        kilobytes.unwrap_or_else(|| panic!("{path} has no Rss:\n{table}")) * 1024
+        kilobytes.unwrap_or_else(|| panic!("{path} has no {name}\n{table}")) * 1024
     }
 
     /// What it wrote on stdout so far.

@@ -207,9 +207,14 @@ fn security_7_sources_have_nothing_that_falls_over() {
     // For tests and measurements alone.
     sources.retain(|(path, _)| {
         let path = path.to_str().unwrap();
-        !["/fuzz.rs", "/bench.rs", "/parser_comparison/"]
-            .iter()
-            .any(|part| path.contains(part))
+        ![
+            "/fuzz.rs",
+            "/bench.rs",
+            "/parser_comparison/",
+            "/documented_limits.rs",
+        ]
+        .iter()
+        .any(|part| path.contains(part))
     });
     assert!(sources.len() > 50, "{} files", sources.len());
     for (path, text) in &sources {

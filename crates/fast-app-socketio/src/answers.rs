@@ -14,7 +14,7 @@ use crate::{bus::Callback, extract::Args, meter, payload::Payload};
 const MAX_ANSWERS: usize = 65_536;
 
 /// Bytes of JSON that are taken as answers to one event: each comes from a client, and may be as large as a payload.
-const MAX_BYTES: usize = 64 << 20;
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// The events of a manager that wait for acknowledgements.
 #[derive(Default)]

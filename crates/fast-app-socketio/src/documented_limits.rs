@@ -4,20 +4,41 @@ use std::{collections::BTreeMap, time::Duration};
 
 use fast_app_engineio::Config;
 
-use crate::server::Limits;
+use crate::{
+    answers,
+    bus::{redis, workers},
+    manager,
+    revocation::log,
+    server::Limits,
+};
 
-/// The numbers of the table, by setting: times in seconds.
+/// Of the crate `fast-app`, whose tests look at them.
+const OF_ROOMS: [&str; 2] = ["Room::GUARD_TIMEOUT", "one part of a room's identifier"];
+
+/// The numbers of the table, by setting, or by what they limit where they are fixed: bytes, and times in seconds.
 fn documented() -> BTreeMap<String, u64> {
     let docs = include_str!("../../../docs/security.md");
-    let rows = docs.lines().filter(|line| line.starts_with("| "));
-    rows.filter_map(|row| {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let setting = cells.get(2)?.strip_prefix('`')?.strip_suffix('`')?;
-        let value = cells.get(3)?.split(' ').next()?.replace(',', "");
-        Some((setting.to_owned(), value.parse().ok()?))
-    })
-    .filter(|(setting, _)| setting.starts_with("config.") || setting.starts_with("builder."))
-    .collect()
+    let (_, limits) = docs.split_once("\n## Limits\n").unwrap();
+    let (table, _) = limits.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let rows = rows.map(|row| {
+        let [_, what, setting, value, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..]
+        else {
+            panic!("{row}")
+        };
+        let setting = setting
+            .strip_prefix('`')
+            .and_then(|name| name.strip_suffix('`'));
+        let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
+        let number: u64 = number.replace(',', "").parse().unwrap();
+        let unit = match unit {
+            "MiB" => 1 << 20,
+            _ => 1,
+        };
+        (setting.unwrap_or(what).to_owned(), number * unit)
+    });
+    rows.filter(|(name, _)| !OF_ROOMS.contains(&name.as_str()))
+        .collect()
 }
 
 #[test]
@@ -59,6 +80,23 @@ fn security_8_limits_are_those_of_the_docs() {
         ("builder.max_backlog", count(limits.backlog)),
         ("builder.max_acks", count(limits.acks)),
         ("builder.ack_timeout", seconds(limits.ack_timeout)),
+        ("bytes of them", count(config.max_payload)),
+        (
+            "answers that are collected for an event",
+            count(answers::MAX_BYTES),
+        ),
+        ("Manager::max_payload", count(manager::MAX_PAYLOAD)),
+        ("bus.max_message", count(redis::MAX_MESSAGE)),
+        ("bus.max_spool", count(redis::MAX_SPOOL)),
+        (
+            "messages of the bus that wait",
+            count(redis::listener::MAX_BACKLOG),
+        ),
+        (
+            "what FastApp's workers tell each other, a message",
+            count(workers::MAX_MESSAGE),
+        ),
+        ("revocations that are kept", count(log::LENGTH)),
     ];
     let defaults = defaults.map(|(setting, value)| (setting.to_owned(), value));
     assert_eq!(documented(), BTreeMap::from(defaults));

@@ -21,6 +21,7 @@ pub mod bench;
 mod binary;
 mod client;
 #[cfg(test)]
+#[cfg(feature = "redis")]
 mod documented_limits;
 mod emit;
 mod ending;

@@ -61,6 +61,9 @@ pub(crate) struct Shared {
     pub(crate) weak: Weak<Shared>,
 }
 
+/// The largest payload for other workers, in bytes, if nothing else is said.
+pub(crate) const MAX_PAYLOAD: usize = 1 << 20;
+
 /// The manager of this process, for code that has no other at hand.
 static OF_PROCESS: OnceLock<Manager> = OnceLock::new();
 
@@ -72,7 +75,7 @@ impl Manager {
             host: HostId::random(),
             server: Mutex::new(Weak::new()),
             listening: Once::new(),
-            max_payload: AtomicUsize::new(1 << 20),
+            max_payload: AtomicUsize::new(MAX_PAYLOAD),
             waiting: Waiting::default(),
             confirmations: Confirmations::default(),
             revocations: Mutex::default(),

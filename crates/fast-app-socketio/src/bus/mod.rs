@@ -7,7 +7,7 @@ mod memory;
 #[cfg(feature = "redis")]
 pub(crate) mod python;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 #[cfg(feature = "redis")]
 pub(crate) mod workers;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many are kept. What has been decided about for so long that older ones would matter is refused.
-const LENGTH: usize = 4_096;
+pub(crate) const LENGTH: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {

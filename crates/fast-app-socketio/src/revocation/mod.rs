@@ -8,7 +8,7 @@
 mod apply;
 mod confirmations;
 mod hear;
-mod log;
+pub(crate) mod log;
 mod users;
 
 use std::{fmt, time::Duration};

@@ -35,7 +35,7 @@ const FIRST_BEATS: Duration = Duration::from_millis(100);
 /// A connection that held for so long is replaced without a delay.
 const HEALTHY: Duration = Duration::from_secs(1);
 /// Bytes that may wait for the worker. Redis itself gives up a subscriber that is 32 MB behind.
-const MAX_BACKLOG: usize = 64 << 20;
+pub(crate) const MAX_BACKLOG: usize = 64 << 20;
 /// What a waiting message takes besides its bytes, so that a flood of small ones is bounded, too.
 const OVERHEAD: usize = 512;
 

@@ -3,7 +3,7 @@
 //! [`publisher`] sends, [`listener`] hears, one for each manager on the bus: tasks with a connection each, which they replace
 //! when it is lost.
 
-mod listener;
+pub(crate) mod listener;
 mod publisher;
 mod retry;
 mod stats;
@@ -69,6 +69,10 @@ struct Options {
     max_spool: usize,
 }
 
+/// What a message may have, and what may wait, in bytes, if nothing else is said.
+pub(crate) const MAX_MESSAGE: usize = 8 << 20;
+pub(crate) const MAX_SPOOL: usize = 8 << 20;
+
 /// A channel of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channel {
@@ -127,8 +131,8 @@ impl RedisBus {
                 channel: DEFAULT_CHANNEL.to_owned(),
                 profile: Profile::default(),
                 beat: Duration::from_secs(5),
-                max_message: 8 << 20,
-                max_spool: 8 << 20,
+                max_message: MAX_MESSAGE,
+                max_spool: MAX_SPOOL,
             },
         }
     }

@@ -3,3 +3,4 @@
 
 mod code;
 mod kept;
+mod memory;

@@ -165,3 +165,20 @@ async fn security_4j_refusals_say_little() {
         }
     }
 }
+
+#[test]
+fn security_8_limits_of_rooms_are_those_of_the_docs() {
+    let docs = include_str!("../../../../../docs/security.md");
+    let guard = ChatRoom::GUARD_TIMEOUT.as_secs();
+    let named = |length: usize| {
+        let chat_id = "x".repeat(length);
+        ChatRoom { chat_id }.room_name().is_ok()
+    };
+    let part = (1..).take_while(|length| named(*length)).count();
+    for row in [
+        format!("| `Room::GUARD_TIMEOUT` | {guard} s |"),
+        format!("| one part of a room's identifier | fixed | {part} bytes |"),
+    ] {
+        assert!(docs.contains(&row), "{row}");
+    }
+}

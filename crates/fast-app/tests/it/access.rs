@@ -29,6 +29,7 @@ enum Right {
     Panics,
     /// Before there is a future.
     PanicsAtOnce,
+    Hangs,
 }
 
 impl Rights {
@@ -55,6 +56,7 @@ async fn ask(session: &Session) -> Result<bool, Cause> {
         Right::Denied => Ok(false),
         Right::Fails => Err(Cause::new("the database is gone")),
         Right::Panics | Right::PanicsAtOnce => panic!("in a guard"),
+        Right::Hangs => std::future::pending().await,
     }
 }
 
@@ -70,6 +72,7 @@ struct CheckedRoom {
 
 impl Room for CheckedRoom {
     const RECHECK: Option<Duration> = Some(Duration::from_millis(80));
+    const GUARD_TIMEOUT: Duration = Duration::from_millis(200);
 
     fn try_can_join(&self, session: &Session) -> impl Future<Output = Result<bool, Cause>> + Send {
         if let Right::PanicsAtOnce = right(session) {
@@ -205,6 +208,7 @@ async fn guards_are_asked_again_and_whoever_is_refused_is_taken_out() {
         Right::Fails,
         Right::Panics,
         Right::PanicsAtOnce,
+        Right::Hangs,
     ] {
         let mut alice = setup.client("alice").await;
         join(&mut alice).await;

@@ -614,7 +614,7 @@ mod tests {
             let mut shortest = (time(&small), time(&large));
             // On a busy machine it takes many before one of each was not interrupted.
             for round in 1.. {
-                if round > 5 && shortest.1 < shortest.0 * 30 {
+                if round > 5 && shortest.1 < shortest.0 * 15 {
                     break;
                 }
                 assert!(round < 100, "{shortest:?} {:.40}", shape(100));

@@ -18,6 +18,7 @@ use tracing::{
     level_filters::LevelFilter,
     subscriber::{DefaultGuard, NoSubscriber},
 };
+use tracing_log::LogTracer;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::serve;
@@ -31,6 +32,9 @@ struct Log {
 /// While there is but one subscriber, tracing lets the thread that comes by a place first say whether anybody listens to it,
 /// and that may be another test's. With two it asks them both.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
+/// What crates say through `log` is heard by whoever listens on their thread.
+static RECORDS: LazyLock<()> = LazyLock::new(|| LogTracer::init().unwrap());
 
 struct Writer(Arc<Mutex<Vec<u8>>>);
 
@@ -48,6 +52,7 @@ impl io::Write for Writer {
 impl Log {
     fn start(level: LevelFilter) -> Self {
         LazyLock::force(&SECOND);
+        LazyLock::force(&RECORDS);
         let text = Arc::<Mutex<Vec<u8>>>::default();
         let writer = text.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -180,6 +185,8 @@ fn engine_sid(open: &Value) -> String {
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level() {
     let log = Log::start(LevelFilter::TRACE);
+    tracing_log::log::trace!("a record of the crate log");
+    log.says(&["TRACE", "a record of the crate log"]).await;
     let mut redis = RedisServer::spawn_with_password("password-secret").await;
     let manager = Manager::from_url(&redis.url()).unwrap();
     let (socketio, addr) = serve(builder().manager(manager)).await;

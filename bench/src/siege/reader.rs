@@ -163,10 +163,11 @@ async fn stalled(report: &mut Report) -> Result<()> {
     let trickle = series(RATE * 60, Duration::from_secs(1) / RATE as u32);
     let cut = ground.until(start, Duration::from_secs(50), |counts| {
         let queued = queued_for(client).unwrap_or(0);
-        // Less than a message is the close.
+        // Less than a message is the rest of one, or the close.
         if queued >= most + SIZE as u64 {
-            (most, blocked) = (queued, Instant::now());
+            blocked = Instant::now();
         }
+        most = most.max(queued);
         counts.slow_consumers > 0
     });
     let cut = tokio::select! {

@@ -191,14 +191,10 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
             match timeout(limit, socket.write(&outbox)).await {
                 Ok(Ok(count)) => outbox.advance(count),
                 Ok(Err(_)) => return session.broken(),
-                // The kernel says so only when a third of its buffer is free: what it takes now shows that the client reads.
-                Err(_) => match socket.try_write(&outbox) {
-                    Ok(count) => outbox.advance(count),
-                    Err(_) => {
-                        session.close(CloseReason::SlowConsumer);
-                        return session.broken();
-                    }
-                },
+                Err(_) => {
+                    session.close(CloseReason::SlowConsumer);
+                    return session.broken();
+                }
             }
             session.state.lock().borrowed = outbox.bytes();
         }

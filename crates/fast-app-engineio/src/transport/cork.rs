@@ -18,10 +18,13 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
-use super::{Rest, socket::send};
+use super::{
+    Rest,
+    socket::{LOOK, send},
+};
 
 /// A connection under hyper whose next bytes can be held back, by whoever answers the request: it finds a [`Cork`] among
 /// the request's extensions.
@@ -31,11 +34,17 @@ pub(crate) struct Corked {
     held: Vec<u8>,
     /// How long the client may take nothing of what is written.
     patience: Duration,
-    /// Runs while it takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Stalled>,
     rest: Rest,
     /// What has been read before, and comes first.
     early: Bytes,
+}
+
+/// A client takes nothing.
+struct Stalled {
+    since: Instant,
+    /// Until it is tried again whether it does.
+    look: Pin<Box<Sleep>>,
 }
 
 /// Holds back what hyper writes.
@@ -85,15 +94,24 @@ impl Corked {
             self.stalled = None;
             return written;
         }
-        let patience = self.patience;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(stalled.as_mut().poll(cx));
-        self.stalled = None;
-        // Only when much of its buffer is free does the kernel say that there is room.
-        let taken = send(self.stream.inner(), bytes);
-        Poll::Ready(taken.map_err(|_| io::ErrorKind::TimedOut.into()))
+        let stalled = self.stalled.get_or_insert_with(|| Stalled {
+            since: Instant::now(),
+            look: Box::pin(sleep(LOOK.min(self.patience))),
+        });
+        loop {
+            ready!(stalled.look.as_mut().poll(cx));
+            match send(self.stream.inner(), bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                taken => {
+                    self.stalled = None;
+                    return Poll::Ready(taken);
+                }
+            }
+            if stalled.since.elapsed() >= self.patience {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            stalled.look.as_mut().reset(Instant::now() + LOOK);
+        }
     }
 
     /// The connection, what is to be written to it first, and what was read of it: by hyper, and what hyper has not taken.

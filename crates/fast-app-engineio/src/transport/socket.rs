@@ -11,6 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
@@ -22,6 +23,7 @@ use tokio::{
     io::{AsyncRead, AsyncWriteExt, Interest, ReadBuf, ReadHalf, WriteHalf},
     net::TcpStream,
     sync::Mutex,
+    time::timeout,
 };
 
 use super::Corked;
@@ -31,6 +33,10 @@ use crate::outbox::Outbox;
 const FRAMES_PER_WRITE: usize = 64;
 
 const READ_BUFFER: usize = 64 * 1024;
+
+/// How often it is tried whether a blocked socket takes something. Linux says so only when a third of its buffer is free, which
+/// may be megabytes: a client that reads little would seem to read nothing.
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Writing to a connection that has ended is an error, not a signal. Apple's systems know no such flag; there Rust's runtime
 /// ignores the signal.
@@ -164,9 +170,17 @@ impl Socket {
     pub(crate) async fn write(&self, outbox: &Outbox) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => {
-                stream
-                    .async_io(Interest::WRITABLE, || self.try_write(outbox))
-                    .await
+                let writable = || stream.async_io(Interest::WRITABLE, || self.try_write(outbox));
+                loop {
+                    let written = match timeout(LOOK, writable()).await {
+                        Ok(written) => return written,
+                        Err(_) => self.try_write(outbox),
+                    };
+                    match written {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        written => return written,
+                    }
+                }
             }
             Self::Other { writer, .. } => {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];

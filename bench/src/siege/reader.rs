@@ -1,4 +1,4 @@
-//! Clients that stop reading, and one that reads slowly, beside others that read.
+//! Clients that stop reading, and some that read slowly, beside others that read.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use tokio::time::{sleep, sleep_until};
 use super::ground::Ground;
 use super::peer::{PATIENCE, Peer, within};
 use super::report::Report;
-use crate::Result;
 use crate::histogram::Histogram;
 use crate::message::{Message, unix_nanos};
 use crate::order::Order;
 use crate::series::{Series, Target};
+use crate::{Error, Result};
 
 const ROOM: &str = "chat|1";
 const QUEUED: &str = "fast_app_queued_bytes";
@@ -36,7 +36,7 @@ const MIB: f64 = (1 << 20) as f64;
 const CUT: Duration = Duration::from_secs(6);
 const NOT_BEFORE: Duration = Duration::from_millis(4_500);
 
-/// One of 100 stops, 100 of 200 stop, one stops while little is offered, and one reads as slowly as it is sent to.
+/// One of 100 stops, 100 of 200 stop, one stops while little is offered, one reads as slowly as it is sent to, and one does so far behind.
 ///
 /// A client's time counts from the first broadcast that it does not read. Until the kernel's buffers of both ends are full
 /// the server cannot know; that is in the time.
@@ -53,6 +53,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let many = storm(200, 100, HALF).await?;
     many.report("100 of 200 stop", 110.0 * MIB, report);
     stalled(report).await?;
+    steady(report).await?;
     slow(report).await
 }
 
@@ -205,6 +206,40 @@ fn queued_for(client: SocketAddr) -> Option<u64> {
         (columns.nth(2)? == remote).then(|| columns.nth(1).map(str::to_owned))?
     })?;
     u64::from_str_radix(queues.split(':').next()?, 16).ok()
+}
+
+/// A client that takes 10 kB a second of 10 kB a second, for a minute, with the default heartbeat.
+async fn steady(report: &mut Report) -> Result<()> {
+    const MESSAGES: u64 = 600;
+    const STEP: Duration = Duration::from_millis(100);
+    let ground = Ground::start(&[])?;
+    let mut peer = join(&ground, 0, Some(SMALL_BUFFER)).await?;
+    let reading = async {
+        let (mut order, target) = (Order::expect(0, MESSAGES), target());
+        let start = Instant::now();
+        while order.missing() > 0 {
+            let packet = peer.packet().await?;
+            if let Some(message) = Message::decode(packet.as_bytes()) {
+                order.accept(message.seq, &target);
+                sleep(STEP.saturating_sub(Duration::from_millis(2))).await;
+            }
+        }
+        Ok::<_, Error>((order.repeated, start.elapsed()))
+    };
+    let series = series(MESSAGES, STEP);
+    let (broadcast, read) = tokio::join!(ground.broadcast(&series), reading);
+    broadcast?;
+    let (repeated, lived) = read?;
+    let name = "reads 10 kB/s of 10 kB/s";
+    report.exactly(format!("{name}: messages doubled or late"), repeated, 0);
+    report.exactly(
+        format!("{name}: lived for 60 s and had all"),
+        lived.as_secs() >= 59,
+        true,
+    );
+    let sockets = ground.counts().await?.sockets;
+    report.exactly(format!("{name}: connected"), sockets, 1);
+    Ok(())
 }
 
 /// A client that is behind from the beginning and takes 10 kB a second of 10 kB a second, for a minute: it stays behind, by

@@ -44,8 +44,8 @@ impl<'a> Notice<'a> {
 }
 
 impl Shared {
-    /// Takes access away, unless it has done so before; how many sockets were taken out. It was revoked so long ago. What has
-    /// begun is finished when the caller is dropped, too: it is in the log as done.
+    /// Takes access away, unless it has done so before; how many sockets were taken out, now or then. It was revoked so long
+    /// ago. What has begun is finished when the caller is dropped, too: it is in the log as done.
     pub(crate) async fn revoke(
         &self,
         host: &HostId,
@@ -55,14 +55,21 @@ impl Shared {
     ) -> usize {
         // First: whoever looks for what is there comes after this, or is there already.
         let at = self.revocations.lock().push(host, id, revocation, ago);
-        let (Some(at), Some(server)) = (at, self.server()) else {
+        let at = match at {
+            Ok(at) => at,
+            Err(sockets) => return sockets,
+        };
+        let Some(server) = self.server() else {
             return 0;
         };
         let revocation = revocation.clone();
         let taking_out = async move { server.take_out(&revocation, at).await };
         let taken_out = tokio::spawn(taking_out.in_current_span());
         match taken_out.await.map_err(JoinError::try_into_panic) {
-            Ok(sockets) => sockets,
+            Ok(sockets) => {
+                self.revocations.lock().took_out(host, id, sockets);
+                sockets
+            }
             // It must not be confirmed.
             Err(Ok(panic)) => resume_unwind(panic),
             // The runtime ends, and everything with it.

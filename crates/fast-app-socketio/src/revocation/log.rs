@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     revocation: Revocation,
     /// When it was made; later by the time that it took to come here.
     at: Instant,
+    /// How many sockets were taken out here.
+    sockets: usize,
 }
 
 impl Entry {
@@ -61,17 +63,16 @@ impl Log {
         }
     }
 
-    /// When it was made, which is so long ago, unless it was there already.
+    /// When it was made, which is so long ago; or how many sockets it has taken out, if it was there already.
     pub(crate) fn push(
         &mut self,
         host: &HostId,
         id: u64,
         revocation: &Revocation,
         ago: Duration,
-    ) -> Option<Instant> {
-        let known = |entry: &Entry| entry.id == id && entry.host == *host;
-        if self.entries.iter().rev().any(known) {
-            return None;
+    ) -> Result<Instant, usize> {
+        if let Some(entry) = self.find(host, id) {
+            return Err(entry.sockets);
         }
         if self.entries.len() == LENGTH {
             self.entries.pop_front();
@@ -85,8 +86,21 @@ impl Log {
             id,
             revocation: revocation.clone(),
             at,
+            sockets: 0,
         });
-        Some(at)
+        Ok(at)
+    }
+
+    /// It has taken out so many.
+    pub(crate) fn took_out(&mut self, host: &HostId, id: u64, sockets: usize) {
+        if let Some(entry) = self.find(host, id) {
+            entry.sockets = sockets;
+        }
+    }
+
+    fn find(&mut self, host: &HostId, id: u64) -> Option<&mut Entry> {
+        let mut latest_first = self.entries.iter_mut().rev();
+        latest_first.find(|entry| entry.id == id && entry.host == *host)
     }
 
     /// Whether the access of someone, whom `is` tells, was revoked since `position`: to the server or, where one is named, to
@@ -147,19 +161,20 @@ mod tests {
     #[test]
     fn what_was_revoked_since_a_position_is_found_by_room_and_server() {
         let (mut log, host) = (Log::default(), HostId::random());
-        log.push(&host, 1, &out_of("chat|1"), NOW);
+        log.push(&host, 1, &out_of("chat|1"), NOW).unwrap();
         let since = log.position();
         let rooms = ["chat|1", "chat|2"].map(|name| RoomName::new(name).unwrap());
         let revoked = |log: &Log, index: usize| {
             log.revoked_since(since, Some(("/", &rooms[index])), is_alice)
         };
         assert!(!revoked(&log, 0), "it was before");
-        log.push(&host, 2, &out_of("chat|2"), NOW);
+        log.push(&host, 2, &out_of("chat|2"), NOW).unwrap();
         assert!(!revoked(&log, 0) && revoked(&log, 1));
         assert!(!log.revoked_since(since, Some(("/other", &rooms[1])), is_alice));
         assert!(!log.revoked_since(since, Some(("/", &rooms[1])), |_| false));
         assert!(!log.revoked_since(since, None, is_alice), "only a room");
-        log.push(&host, 3, &Revocation::new(Who::user("alice")), NOW);
+        log.push(&host, 3, &Revocation::new(Who::user("alice")), NOW)
+            .unwrap();
         assert!(revoked(&log, 0) && log.revoked_since(since, None, is_alice));
     }
 
@@ -167,9 +182,10 @@ mod tests {
     fn one_that_comes_again_is_known() {
         let (mut log, host) = (Log::default(), HostId::random());
         let chat = out_of("chat|1");
-        assert!(log.push(&host, 1, &chat, NOW).is_some());
-        assert!(log.push(&host, 1, &chat, NOW).is_none());
-        assert!(log.push(&HostId::random(), 1, &chat, NOW).is_some());
+        assert!(log.push(&host, 1, &chat, NOW).is_ok());
+        log.took_out(&host, 1, 3);
+        assert_eq!(log.push(&host, 1, &chat, NOW), Err(3));
+        assert!(log.push(&HostId::random(), 1, &chat, NOW).is_ok());
         assert_eq!(log.recent(MINUTE).len(), 2);
     }
 
@@ -177,7 +193,8 @@ mod tests {
     fn one_that_is_repeated_is_as_old_as_it_is() {
         let (mut log, host) = (Log::default(), HostId::random());
         let since = log.position();
-        log.push(&host, 1, &Revocation::new(Who::user("alice")), 2 * MINUTE);
+        log.push(&host, 1, &Revocation::new(Who::user("alice")), 2 * MINUTE)
+            .unwrap();
         assert!(!log.revoked_since(since, None, is_alice));
         assert!(log.recent(MINUTE).is_empty());
         let entries = log.recent(3 * MINUTE);
@@ -185,7 +202,8 @@ mod tests {
             panic!("it is a revocation")
         };
         assert!(again >= Some(2 * MINUTE), "{again:?}");
-        log.push(&host, 2, &Revocation::new(Who::user("alice")), NOW);
+        log.push(&host, 2, &Revocation::new(Who::user("alice")), NOW)
+            .unwrap();
         assert!(log.revoked_since(since, None, is_alice));
     }
 
@@ -194,7 +212,7 @@ mod tests {
         let (mut log, host) = (Log::default(), HostId::random());
         let longest = Duration::from_millis(u64::MAX);
         for (id, ago) in [(1, longest), (2, Duration::MAX)] {
-            assert!(log.push(&host, id, &out_of("chat|1"), ago).is_some());
+            assert!(log.push(&host, id, &out_of("chat|1"), ago).is_ok());
         }
         assert_eq!(log.recent(Duration::MAX).len(), 2);
     }
@@ -204,7 +222,7 @@ mod tests {
         let (mut log, host) = (Log::default(), HostId::random());
         let since = log.position();
         (0..=LENGTH as u64).for_each(|id| {
-            log.push(&host, id, &out_of("chat|1"), NOW);
+            log.push(&host, id, &out_of("chat|1"), NOW).unwrap();
         });
         assert_eq!(log.entries.len(), LENGTH);
         let other = RoomName::new("chat|2").unwrap();

@@ -51,6 +51,49 @@ async fn any_number_may_be_confirmed() {
     alice.expect_text(OUT_OF_THE_CLUB).await;
 }
 
+/// A bus on which somebody has repeated a revocation before it was published.
+#[derive(Debug)]
+struct Overtaken(MemoryBus);
+
+impl Bus for Overtaken {
+    fn publish<'a>(
+        &'a self,
+        envelope: &'a Envelope,
+        on_outage: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
+        Box::pin(async move {
+            let mut repeated = envelope.clone();
+            if let Message::Revoke { again, .. } = &mut repeated.message {
+                *again = Some(Duration::ZERO);
+                self.0.publish(&repeated, on_outage).await?;
+            }
+            self.0.publish(envelope, on_outage).await
+        })
+    }
+
+    fn listen(&self, listener: Weak<dyn Listener>) {
+        self.0.listen(listener);
+    }
+
+    fn stats(&self) -> BusStats {
+        self.0.stats()
+    }
+}
+
+#[tokio::test]
+async fn what_a_repetition_has_taken_out_is_counted() {
+    let bus = MemoryBus::private();
+    let (pen, _) = diary();
+    let (server, addr) = worker(Manager::new(Arc::new(bus.clone())), &pen, &Gate::closed()).await;
+    let revoker = Manager::new(Arc::new(Overtaken(bus)));
+    let mut alice = client(addr, "alice").await;
+    let revoked = revoker.revoke(out_of_the_club(Who::user("alice"))).await;
+    let revoked = revoked.unwrap();
+    assert_eq!((revoked.sockets, revoked.workers), (1, 2));
+    alice.expect_text(OUT_OF_THE_CLUB).await;
+    assert!(server.occupants("/", "club").is_empty());
+}
+
 /// A bus that cannot tell how many listen.
 #[derive(Debug)]
 struct Uncounted(MemoryBus);

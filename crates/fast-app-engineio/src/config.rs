@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::origin::Origins;
 
-/// How a server behaves. Every limit has a safe default.
+/// What is longer is as good as for ever, and not every clock could express it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How a server behaves. Every limit has a safe default. A time that is longer than a year counts as a year.
 ///
 /// ```
 /// # use fast_app_engineio::Config;
@@ -62,6 +65,25 @@ pub struct HttpConfig {
     /// `shutdown_timeout` together. `fast_app::serve` keeps it, which is told of signals; nothing in this crate does.
     /// Default 30 s.
     pub hard_limit: Duration,
+}
+
+impl Config {
+    pub(crate) fn limit_times(&mut self) {
+        for time in [
+            &mut self.ping_interval,
+            &mut self.ping_timeout,
+            &mut self.upgrade_timeout,
+            &mut self.body_timeout,
+            &mut self.write_timeout,
+            &mut self.http.header_timeout,
+            &mut self.http.write_timeout,
+            &mut self.http.drain_time,
+            &mut self.http.shutdown_timeout,
+            &mut self.http.hard_limit,
+        ] {
+            *time = LONGEST.min(*time);
+        }
+    }
 }
 
 impl Default for HttpConfig {

@@ -60,7 +60,7 @@ pub use handler::{
     Ack, ConnectHandler, DisconnectHandler, EventHandler, IntoAck, IntoConnect, Reply,
 };
 pub use json::to_json;
-pub use manager::Manager;
+pub use manager::{Manager, deadline};
 pub use name::{InvalidRoomName, RESERVED_EVENTS, RoomName, is_reserved_event};
 pub use namespace::Namespace;
 pub use payload::{Payload, PayloadError};

@@ -29,6 +29,13 @@ use crate::{
     server::Server,
 };
 
+/// When this time is over; in a year at the latest, which is as good as never.
+#[doc(hidden)]
+pub fn deadline(timeout: Duration) -> tokio::time::Instant {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    tokio::time::Instant::now() + timeout.min(LONGEST)
+}
+
 /// Emits events to the clients of every worker. It needs no server in its own process, only a bus. A clone is the same
 /// manager.
 ///
@@ -176,7 +183,7 @@ impl Manager {
         emit: Emit,
         timeout: Duration,
     ) -> Result<Answers, EmitError> {
-        let deadline = tokio::time::Instant::now() + timeout;
+        let deadline = deadline(timeout);
         let (delivery, collecting) = self.emit_collecting(emit, deadline).await?;
         let args = collecting.collect(deadline).await;
         Ok(Answers { delivery, args })

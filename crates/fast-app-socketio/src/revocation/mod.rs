@@ -13,7 +13,7 @@ mod users;
 
 use std::{fmt, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 pub(crate) use self::{
     apply::Notice,
@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 use crate::{
     bus::{BusError, Envelope, Message, OnOutage, Published},
-    manager::Manager,
+    manager::{Manager, deadline},
     name::{InvalidRoomName, RoomName},
     server::SocketIo,
 };
@@ -200,7 +200,7 @@ impl Manager {
         revocation: Revocation,
         timeout: Duration,
     ) -> Result<Revoked, RevokeError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline(timeout);
         let shared = self.shared();
         let confirming = shared.confirmations.expect();
         let message = Message::Revoke {

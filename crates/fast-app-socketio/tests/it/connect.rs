@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use fast_app_socketio::{
-    Auth, Binary, ConnectionRefused, DisconnectReason, Namespace, Socket, SocketError, SocketIo,
-    SocketIoBuilder,
+    Auth, Binary, ConnectionRefused, DisconnectReason, Emit, Namespace, Payload, Revocation,
+    Socket, SocketError, SocketIo, SocketIoBuilder, Who,
 };
 use serde_json::{Value, json};
-use testkit::{Frame, RawSocket};
+use testkit::{Frame, Polling, RawSocket};
 
 use crate::{
     Diary, Gate, diary, echo, echo_client, echo_server, enter, expect_silence, leave_farewell,
@@ -398,4 +398,47 @@ async fn a_client_that_connects_and_leaves_all_the_time_is_held_back() {
     diary.expect_end();
     gate.open(100);
     while !client.recv_text().await.starts_with("40/other,") {}
+}
+
+#[tokio::test]
+async fn any_time_may_be_for_ever() {
+    const FOR_EVER: Duration = Duration::MAX;
+    let (pen, mut diary) = diary();
+    let namespace = Namespace::new("/").on("ask", async |socket: Socket| {
+        tokio::spawn(async move {
+            let answer = socket.emit_with_ack("question", &()).await;
+            write(&socket, answer.is_ok());
+        });
+    });
+    let builder = SocketIo::builder()
+        .heartbeat(FOR_EVER, FOR_EVER)
+        .connect_timeout(FOR_EVER)
+        .attachment_timeout(FOR_EVER)
+        .ack_timeout(FOR_EVER)
+        .config(|config| {
+            config.upgrade_timeout = FOR_EVER;
+            config.body_timeout = FOR_EVER;
+            config.write_timeout = FOR_EVER;
+            config.http.header_timeout = FOR_EVER;
+            config.http.write_timeout = FOR_EVER;
+        });
+    let (socketio, addr) = start(builder.state(pen).namespace(namespace)).await;
+    let mut client = Polling::socketio(addr, "").await.upgrade().await;
+    client.send_text(r#"42["ask"]"#).await;
+    client.expect_text(r#"421["question"]"#).await;
+    client.send_text("431[]").await;
+    diary.expect("true").await;
+    let question = Emit::new("question", Payload::empty());
+    let asking = socketio.manager().emit_with_acks(question, FOR_EVER);
+    let answering = async {
+        let question = client.recv_text().await;
+        let id = question.strip_prefix("42").unwrap();
+        let id = id.strip_suffix(r#"["question"]"#).unwrap();
+        client.send_text(format!("43{id}[]")).await;
+    };
+    let (answers, ()) = tokio::join!(asking, answering);
+    assert_eq!(answers.unwrap().args.len(), 1);
+    let everybody = Revocation::new(Who::everybody());
+    let revoking = socketio.manager().revoke_within(everybody, FOR_EVER);
+    assert_eq!(revoking.await.unwrap().sockets, 1);
 }

@@ -154,9 +154,9 @@ impl RedisBusBuilder {
 
     /// How often a worker checks that it hears itself. Default 5 s; after three beats that were not heard it connects
     /// again. Much less is for tests: a publisher whose connection died without a word takes 5 s to notice, and sends no
-    /// beat until then.
+    /// beat until then. At most an hour.
     pub fn beat(mut self, interval: Duration) -> Self {
-        self.options.beat = interval.max(Duration::from_millis(1));
+        self.options.beat = interval.clamp(Duration::from_millis(1), Duration::from_secs(3_600));
         self
     }
 

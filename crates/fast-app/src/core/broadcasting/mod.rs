@@ -13,9 +13,8 @@ use std::{
     time::Duration,
 };
 
-use fast_app_socketio::{Collecting, Emit, Manager, SocketIo};
+use fast_app_socketio::{Collecting, Emit, Manager, SocketIo, deadline};
 use futures_util::future::join_all;
-use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
 pub use self::receipt::{Acknowledged, BroadcastError, Receipt};
@@ -201,7 +200,7 @@ pub struct ExpectAcks<E> {
 
 impl<E: BroadcastEvent> ExpectAcks<E> {
     async fn collect(self, span: Span) -> Result<Acknowledged, BroadcastError> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = deadline(self.timeout);
         let (mut receipt, emits) = self.broadcast.prepare(&span).await?;
         let mut collecting: Vec<Collecting> = Vec::new();
         for (manager, emit) in emits {

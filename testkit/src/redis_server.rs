@@ -127,6 +127,13 @@ impl RedisServer {
         self.password = Some(password.to_owned());
     }
 
+    /// Becomes a replica of another one.
+    pub async fn follow(&self, master: &Self) {
+        let port = master.port.to_string();
+        let followed = self.cli(&["REPLICAOF", "127.0.0.1", &port]).await;
+        assert_eq!(followed, "OK");
+    }
+
     /// How many connections have subscribed to a channel.
     pub async fn subscribers(&self, channel: &str) -> usize {
         let answer = self.cli(&["PUBSUB", "NUMSUB", channel]).await;

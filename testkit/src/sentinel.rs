@@ -1,14 +1,18 @@
 //! Who knows where the master is.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::child::{self, Output};
 use crate::redis_server::SERVICE;
 use crate::{RedisServer, TIMEOUT, free_port};
+
+/// How long a server may be silent before another takes its place.
+const DOWN_AFTER_MS: u64 = 1_000;
 
 /// A Redis sentinel on a free port that watches one server as `mymaster`, killed on drop.
 #[derive(Debug)]
@@ -26,7 +30,8 @@ impl Sentinel {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
         let mut config = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {} 1\n",
+            "port {port}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n",
             redis.port()
         );
         if let Some(password) = redis.password() {
@@ -51,7 +56,7 @@ impl Sentinel {
             _child: child,
             _folder: folder,
         };
-        sentinel.until_it_names(redis.port()).await;
+        sentinel.until_it_names(redis).await;
         sentinel
     }
 
@@ -65,14 +70,28 @@ impl Sentinel {
         )
     }
 
-    async fn until_it_names(&self, port: u16) {
-        let expected = format!("127.0.0.1\n{port}\n");
-        let deadline = Instant::now() + TIMEOUT;
+    /// Waits until it names this server.
+    pub async fn until_it_names(&self, redis: &RedisServer) {
+        let address = format!("127.0.0.1\n{}\n", redis.port());
+        let named = |answer: &str| answer == address;
+        self.until("get-master-addr-by-name", named).await;
+    }
+
+    /// Waits until it would let this replica take the server's place.
+    pub async fn until_it_can_choose(&self, replica: &RedisServer) {
+        let port = format!("\nport\n{}\n", replica.port());
+        let known =
+            |answer: &str| answer.contains(&port) && answer.contains("\nmaster-link-status\nok\n");
+        self.until("replicas", known).await;
+    }
+
+    async fn until(&self, question: &str, is: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + 2 * TIMEOUT;
         loop {
             let asked = child::spawn(
                 Command::new("redis-cli")
                     .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
-                    .args(["SENTINEL", "get-master-addr-by-name", SERVICE])
+                    .args(["SENTINEL", question, SERVICE])
                     .stdin(Stdio::null())
                     .stdout(Stdio::piped())
                     .stderr(Stdio::null()),
@@ -81,14 +100,16 @@ impl Sentinel {
                 .wait_with_output()
                 .await
                 .expect("redis-cli can be waited for");
-            if answer.stdout == expected.as_bytes() {
+            let answer = String::from_utf8_lossy(&answer.stdout);
+            if is(&answer) {
                 return;
             }
             assert!(
                 Instant::now() < deadline,
-                "the sentinel does not name the server:\n{}",
+                "SENTINEL {question} answers {answer}\n{}",
                 self.output.text()
             );
+            sleep(Duration::from_millis(10)).await;
         }
     }
 }

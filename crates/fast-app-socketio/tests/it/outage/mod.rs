@@ -11,7 +11,7 @@ use fast_app_socketio::{
     Emit, EmitError, Manager, Namespace, Payload, SocketIo,
     bus::{BusError, OnOutage, RedisBus},
 };
-use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT, Tally};
+use testkit::{Proxy, RawSocket, RedisServer, Sentinel, TIMEOUT, Tally};
 use tokio::{
     net::TcpListener,
     time::{Instant, timeout},
@@ -184,6 +184,26 @@ async fn redis_is_killed_and_started_again() {
     let cured = Instant::now();
     redis.start().await;
     expect_told(&outage.expect_recovery(cured, &redis).await);
+}
+
+#[tokio::test]
+async fn sentinels_name_another_server() {
+    let mut master = RedisServer::spawn().await;
+    let replica = RedisServer::spawn().await;
+    replica.follow(&master).await;
+    let sentinel = Sentinel::spawn(&master).await;
+    sentinel.until_it_can_choose(&replica).await;
+    let outage = Outage::start(Setup {
+        workers: sentinel.url(),
+        emitter: sentinel.url(),
+        ..Setup::of(&master)
+    })
+    .await;
+    outage.between_messages(async || master.stop().await).await;
+    outage.until_deaf().await;
+    sentinel.until_it_names(&replica).await;
+    let cured = Instant::now();
+    expect_told(&outage.expect_recovery(cured, &replica).await);
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ pub trait Room: RoomName + DeserializeOwned + Send + Sync + 'static {
         async { Ok(self.can_join(session).await) }
     }
 
-    /// A client has joined.
+    /// A client has joined. If this panics it has joined all the same; its acknowledgement says that something failed.
     fn on_join(&self, socket: &Socket) -> impl Future<Output = ()> + Send {
         let _ = socket;
         async {}

@@ -113,6 +113,9 @@ impl Workers {
         for emitter in self.revokers() {
             let emit = Emit::new("club", Payload::empty()).to(["club"]);
             emitter.emit(emit).await.unwrap();
+            // Whoever confirms this has heard that, and sent it to whom it concerns.
+            let nobody = Revocation::new(Who::user("nobody"));
+            emitter.revoke(nobody).await.unwrap();
         }
         for member in members {
             for _ in self.revokers() {

@@ -31,7 +31,8 @@ pub struct Config {
     pub max_packets: usize,
     /// How long the body of a request may take to arrive. Default 25 s, so that the whole request is over within 30.
     pub body_timeout: Duration,
-    /// How many bytes may wait for one client that does not read. Default 1 MiB.
+    /// How many bytes may wait for one client that does not read; a message counts for 64 more than it has, which is about
+    /// what it takes in memory. Default 1 MiB.
     pub max_outbox: usize,
     /// How long a client may take no byte of what waits for it on a WebSocket. Default 5 s.
     pub write_timeout: Duration,

@@ -7,6 +7,9 @@ use soketto::base::{Codec, Header, OpCode};
 /// The longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).
 const HEADROOM: usize = 10;
 
+/// What a frame takes in memory beside its bytes, about: a short one that nobody shares is mostly this.
+pub(crate) const OVERHEAD: usize = 64;
+
 /// One message as one WebSocket frame, ready to be written.
 ///
 /// Frames of a server are unmasked (RFC 6455, section 5.1), so every socket gets the same bytes and a clone costs a
@@ -79,7 +82,6 @@ impl Frame {
         Self::finish(buffer, OpCode::Close)
     }
 
-    /// What this frame costs in an outbox, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.buffer.len() - self.0.start
     }

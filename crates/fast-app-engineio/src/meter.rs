@@ -35,7 +35,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         QUEUED_BYTES,
         Unit::Bytes,
-        "Bytes that wait to be sent; what many clients share counts for each."
+        "Bytes that wait to be sent, and 64 for each message; what many clients share counts for each."
     );
     describe_counter!(SESSIONS_OPENED, "Sessions that were opened.");
     describe_counter!(SESSIONS_CLOSED, "Sessions that ended, by reason.");

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io::IoSlice};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, OVERHEAD};
 
 /// A queue of frames that owns no memory while it is empty and none of its own for a single frame.
 #[derive(Debug, Default)]
@@ -31,6 +31,12 @@ impl Outbox {
     /// Bytes that still have to be written.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes - self.written
+    }
+
+    /// What the frames that still have to be written take in memory, about.
+    pub(crate) fn cost(&self) -> usize {
+        let frames = usize::from(self.first.is_some()) + self.rest.len();
+        self.bytes() + frames * OVERHEAD
     }
 
     /// Fills `slices` with what comes next and says how many it filled.
@@ -122,6 +128,8 @@ mod tests {
                 written.extend_from_slice(&next[..step]);
                 outbox.advance(step);
                 prop_assert_eq!(outbox.bytes(), whole.len() - written.len());
+                let frames = outbox.slices(&mut [IoSlice::new(&[]); 64]);
+                prop_assert_eq!(outbox.cost(), outbox.bytes() + frames * OVERHEAD);
             }
             written.extend(wire(&outbox));
             prop_assert_eq!(written, whole);

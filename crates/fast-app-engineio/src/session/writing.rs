@@ -8,7 +8,12 @@ use std::{io::ErrorKind, mem, sync::Arc};
 use tokio::time::timeout;
 
 use super::{Session, State, Transport};
-use crate::{frame::Frame, handler::CloseReason, outbox::Outbox, transport::Socket};
+use crate::{
+    frame::{Frame, OVERHEAD},
+    handler::CloseReason,
+    outbox::Outbox,
+    transport::Socket,
+};
 
 /// From so many queued bytes on, whoever queues more also writes.
 const FULL: usize = 256 * 1024;
@@ -70,13 +75,13 @@ impl Session {
         if state.closed.is_some() {
             return Pushed::Closed;
         }
-        let length: usize = frames.iter().map(Frame::len).sum();
+        let cost: usize = frames.iter().map(|frame| frame.len() + OVERHEAD).sum();
         let stuck = match &state.transport {
             Transport::Polling(polling) => polling.held.is_none(),
             Transport::WebSocket(_) => state.flush == Flush::Blocked,
         };
         let waiting = state.queued_bytes();
-        if stuck && waiting > 0 && waiting + length > self.config().max_outbox {
+        if stuck && waiting > 0 && waiting + cost > self.config().max_outbox {
             // At once, so that nothing is sent behind the gap.
             let reason = CloseReason::SlowConsumer;
             state.close(reason, reason.websocket_code());
@@ -127,7 +132,7 @@ impl Session {
             };
         }
         let more = mem::take(&mut state.outbox);
-        state.borrowed = more.bytes();
+        state.borrowed = more.cost();
         Next::Write(more)
     }
 
@@ -158,7 +163,7 @@ impl State {
                 Ok(count) => self.outbox.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.flush = Flush::Blocked;
-                    self.borrowed = self.outbox.bytes();
+                    self.borrowed = self.outbox.cost();
                     return Flushed::Blocked(socket.clone(), mem::take(&mut self.outbox));
                 }
                 Err(_) => {
@@ -178,7 +183,7 @@ impl State {
     }
 
     pub(super) fn queued_bytes(&self) -> usize {
-        self.outbox.bytes() + self.borrowed
+        self.outbox.cost() + self.borrowed
     }
 }
 
@@ -196,7 +201,7 @@ async fn drain(session: Arc<Session>, socket: Arc<Socket>, mut outbox: Outbox) {
                     return session.broken();
                 }
             }
-            session.state.lock().borrowed = outbox.bytes();
+            session.state.lock().borrowed = outbox.cost();
         }
         match session.next() {
             Next::Write(more) => outbox = more,

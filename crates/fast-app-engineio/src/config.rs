@@ -5,7 +5,13 @@ use std::time::Duration;
 use crate::origin::Origins;
 
 /// What is longer is as good as for ever, and not every clock could express it.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Timers of JavaScript end at once when they are to last 2^31 ms or more, and clients wait for both parts of a heartbeat.
+const LONGEST_BEAT: Duration = Duration::from_secs(12 * 24 * 60 * 60);
+/// As many as a `HeaderMap` holds.
+const MOST_HEADERS: usize = 24_576;
+/// As few as hyper can work with.
+const FEWEST_HEADER_BYTES: usize = 8 * 1024;
 
 /// How a server behaves. Every limit has a safe default. A time that is longer than a year counts as a year.
 ///
@@ -17,9 +23,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct Config {
     /// The path that is served, with a slash at both ends. Default `/socket.io/`.
     pub path: String,
-    /// Time between two pings, and not less than the client has for its answer. Default 25 s.
+    /// Time between two pings, and not less than the client has for its answer. Default 25 s, at most 12 days.
     pub ping_interval: Duration,
-    /// How long a client may take to answer a ping. Default 20 s.
+    /// How long a client may take to answer a ping. Default 20 s, at most 12 days.
     pub ping_timeout: Duration,
     /// How long a client may take from its WebSocket request to the end of the upgrade. Default 10 s.
     pub upgrade_timeout: Duration,
@@ -47,7 +53,7 @@ pub struct Config {
 pub struct HttpConfig {
     /// How long the headers of a request may take to arrive. Default 10 s.
     pub header_timeout: Duration,
-    /// How many headers a request may have. Default 100.
+    /// How many headers a request may have. Default 100, at most 24,576.
     pub max_headers: usize,
     /// How many bytes the headers of a request may take, at least 8 KiB. Default 64 KiB.
     pub max_header_bytes: usize,
@@ -69,10 +75,12 @@ pub struct HttpConfig {
 }
 
 impl Config {
-    pub(crate) fn limit_times(&mut self) {
+    /// With values that everybody can work with.
+    pub(crate) fn bounded(mut self) -> Self {
+        for time in [&mut self.ping_interval, &mut self.ping_timeout] {
+            *time = LONGEST_BEAT.min(*time);
+        }
         for time in [
-            &mut self.ping_interval,
-            &mut self.ping_timeout,
             &mut self.upgrade_timeout,
             &mut self.body_timeout,
             &mut self.write_timeout,
@@ -84,6 +92,10 @@ impl Config {
         ] {
             *time = LONGEST.min(*time);
         }
+        let http = &mut self.http;
+        http.max_headers = MOST_HEADERS.min(http.max_headers);
+        http.max_header_bytes = FEWEST_HEADER_BYTES.max(http.max_header_bytes);
+        self
     }
 }
 

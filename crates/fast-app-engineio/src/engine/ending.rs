@@ -12,7 +12,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::Engine;
-use crate::handler::{CloseReason, Unfinished};
+use crate::{
+    config::LONGEST,
+    handler::{CloseReason, Unfinished},
+};
 
 impl Engine {
     /// Whether [`Engine::shutdown`] or [`Engine::drain`] was called.
@@ -44,7 +47,7 @@ impl Engine {
     pub async fn drain(&self, over: Duration) {
         self.shutting_down.store(true, Ordering::Release);
         if !over.is_zero() {
-            self.close_evenly(over).await;
+            self.close_evenly(over.min(LONGEST)).await;
         }
         self.shutdown();
     }

@@ -53,8 +53,8 @@ pub struct Engine {
 
 impl Engine {
     /// A server whose sessions `handler` receives. Its tasks start with the first session and end with the server.
-    pub fn new(mut config: Config, handler: impl Handler) -> Arc<Self> {
-        config.limit_times();
+    pub fn new(config: Config, handler: impl Handler) -> Arc<Self> {
+        let config = config.bounded();
         let resolution = pace(&config);
         Arc::new(Self {
             config,

@@ -161,7 +161,7 @@ impl Unfinished {
                 return Err(DecodeError::TooManyFragments);
             }
             self.start = self.message.len();
-            if self.start + header.payload_len() > limits.message {
+            if header.payload_len() > limits.message.saturating_sub(self.start) {
                 return Err(DecodeError::TooBig);
             }
         }

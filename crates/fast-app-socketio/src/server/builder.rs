@@ -96,7 +96,7 @@ impl SocketIoBuilder {
         self
     }
 
-    /// Time between two pings (default 25 s) and how long a client may take to answer (default 20 s).
+    /// Time between two pings (default 25 s) and how long a client may take to answer (default 20 s); each at most 12 days.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.config.ping_interval = interval;
         self.config.ping_timeout = timeout;

@@ -8,6 +8,7 @@ use fast_app_socketio::{
 };
 use serde_json::{Value, json};
 use testkit::{Frame, Polling, RawSocket};
+use tokio::time::timeout;
 
 use crate::{
     Diary, Gate, diary, echo, echo_client, echo_server, enter, expect_silence, leave_farewell,
@@ -401,7 +402,7 @@ async fn a_client_that_connects_and_leaves_all_the_time_is_held_back() {
 }
 
 #[tokio::test]
-async fn any_time_may_be_for_ever() {
+async fn any_limit_may_be_as_high_as_there_are_numbers() {
     const FOR_EVER: Duration = Duration::MAX;
     let (pen, mut diary) = diary();
     let namespace = Namespace::new("/").on("ask", async |socket: Socket| {
@@ -421,9 +422,29 @@ async fn any_time_may_be_for_ever() {
             config.write_timeout = FOR_EVER;
             config.http.header_timeout = FOR_EVER;
             config.http.write_timeout = FOR_EVER;
-        });
+            config.http.max_headers = usize::MAX;
+            config.http.max_header_bytes = usize::MAX;
+            config.max_payload = usize::MAX;
+            config.max_outbox = usize::MAX;
+            config.max_packets = usize::MAX;
+            config.max_fragments = usize::MAX;
+        })
+        .max_attachments(usize::MAX)
+        .max_acks(usize::MAX)
+        .max_backlog(usize::MAX)
+        .max_rooms(usize::MAX)
+        .max_room_name(usize::MAX)
+        .max_namespaces(usize::MAX)
+        .max_namespace_name(usize::MAX)
+        .max_event_name(usize::MAX)
+        .max_depth(usize::MAX);
     let (socketio, addr) = start(builder.state(pen).namespace(namespace)).await;
-    let mut client = Polling::socketio(addr, "").await.upgrade().await;
+    let polling = Polling::socketio(addr, "").await;
+    // More than that, and JavaScript's timers end at once.
+    let open = polling.open_packet();
+    let beat = ["pingInterval", "pingTimeout"].map(|key| open[key].as_u64().unwrap());
+    assert!(beat[0] + beat[1] < 1 << 31, "{open}");
+    let mut client = polling.upgrade().await;
     client.send_text(r#"42["ask"]"#).await;
     client.expect_text(r#"421["question"]"#).await;
     client.send_text("431[]").await;
@@ -438,7 +459,17 @@ async fn any_time_may_be_for_ever() {
     };
     let (answers, ()) = tokio::join!(asking, answering);
     assert_eq!(answers.unwrap().args.len(), 1);
-    let everybody = Revocation::new(Who::everybody());
-    let revoking = socketio.manager().revoke_within(everybody, FOR_EVER);
+    let mut other = RawSocket::socketio(addr, "").await;
+    let revocation = Revocation::new(Who::session(other.sid()));
+    let revoking = socketio.manager().revoke_within(revocation, FOR_EVER);
     assert_eq!(revoking.await.unwrap().sockets, 1);
+    assert_eq!(other.expect_close().await, Some(1008));
+    // A part of a message, and then one that would be as long as there are numbers.
+    client.send_bytes(b"\x01\x81mask\x59").await;
+    let longest = [b"\x80\xff".as_slice(), &u64::MAX.to_be_bytes(), b"mask"].concat();
+    client.send_bytes(longest).await;
+    assert_eq!(client.expect_close().await, Some(1009));
+    let _staying = RawSocket::socketio(addr, "").await;
+    let drain = timeout(Duration::from_millis(10), socketio.drain(FOR_EVER));
+    assert!(drain.await.is_err(), "it has time");
 }

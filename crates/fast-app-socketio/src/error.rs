@@ -70,7 +70,7 @@ pub enum EmitError {
         /// The limit.
         limit: usize,
     },
-    /// Clients of this process got the event; other workers did not.
+    /// Clients of this process got the event, other workers did not. With [`BusError::Deaf`] nothing was emitted.
     #[error(transparent)]
     Bus(#[from] BusError),
 }

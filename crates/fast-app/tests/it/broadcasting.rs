@@ -1,8 +1,18 @@
 //! Events, their rooms, and what the caller is told.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use fast_app::{contracts::Cause, prelude::*};
+use fast_app::{
+    EmitError,
+    bus::{Bus, BusError, BusStats, Envelope, Listener, Published},
+    contracts::Cause,
+    prelude::*,
+};
 use testkit::{RawSocket, RedisServer};
 
 use super::serve;
@@ -398,5 +408,62 @@ async fn an_event_says_what_becomes_of_it_when_redis_is_away() {
     for number in 3..=6 {
         far.expect_text(&format!(r#"42["tick",{{"number":{number}}}]"#))
             .await;
+    }
+}
+
+/// A bus that takes nothing.
+#[derive(Debug)]
+struct Mute {
+    listening: bool,
+}
+
+impl Bus for Mute {
+    fn publish<'a>(
+        &'a self,
+        _: &'a Envelope,
+        _: OnOutage,
+    ) -> Pin<Box<dyn Future<Output = Result<Published, BusError>> + Send + 'a>> {
+        Box::pin(async { Err(BusError::Ended) })
+    }
+
+    fn listen(&self, _: Weak<dyn Listener>) {}
+
+    fn stats(&self) -> BusStats {
+        let mut stats = BusStats::default();
+        stats.listening = self.listening;
+        stats
+    }
+}
+
+#[tokio::test]
+async fn whoever_expects_answers_is_told_whether_anything_was_sent() {
+    for listening in [true, false] {
+        let manager = Manager::new(Arc::new(Mute { listening }));
+        let builder = SocketIo::builder().manager(manager.clone());
+        let (_server, addr) = serve(builder.namespace(Global).namespace(Admin)).await;
+        let mut member = RawSocket::socketio(addr, "").await;
+        join(&mut member, "1").await;
+        let mut staff = RawSocket::engineio(addr).await;
+        staff.send_text("40/admin,").await;
+        staff.recv_text().await;
+        staff.send_text(r#"42/admin,["join_staff",{}]"#).await;
+        staff.expect_text(r#"42/admin,["joined"]"#).await;
+        let asking = manager.broadcast(news(|| Channels::from(chat("1")).and(StaffRoom)));
+        let error = asking.expect_acks(Duration::from_millis(20)).await;
+        match error.unwrap_err() {
+            BroadcastError::Bus(BusError::Ended) if listening => {
+                // One namespace's failure is not the other's.
+                for client in [&mut member, &mut staff] {
+                    let heard = client.recv_text().await;
+                    assert!(heard.ends_with(r#"["news",{"text":"x"}]"#), "{heard}");
+                }
+            }
+            BroadcastError::Emit(EmitError::Bus(BusError::Deaf)) if !listening => {}
+            error => panic!("{error:?}"),
+        }
+        member.send_text(r#"420["nothing"]"#).await;
+        member.expect_text("430[]").await;
+        staff.send_text(r#"42/admin,0["nothing"]"#).await;
+        staff.expect_text("43/admin,0[]").await;
     }
 }

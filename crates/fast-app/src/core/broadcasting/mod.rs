@@ -163,7 +163,10 @@ impl<E: BroadcastEvent> Broadcast<E> {
             .await?;
         let manager = match manager {
             Some(manager) => manager,
-            None => Manager::of_process().await.map_err(BroadcastError::Bus)?,
+            None => {
+                let manager = Manager::of_process().await;
+                manager.map_err(|error| BroadcastError::Emit(error.into()))?
+            }
         };
         let mut emits = Vec::with_capacity(channels.len());
         for (namespace, rooms) in channels {
@@ -203,10 +206,18 @@ impl<E: BroadcastEvent> ExpectAcks<E> {
         let deadline = deadline(self.timeout);
         let (mut receipt, emits) = self.broadcast.prepare(&span).await?;
         let mut collecting: Vec<Collecting> = Vec::new();
+        let mut failed = None;
         for (manager, emit) in emits {
-            let (delivery, answers) = manager.emit_collecting(emit, deadline).await?;
-            receipt.add(delivery);
-            collecting.push(answers);
+            match manager.emit_collecting(emit, deadline).await {
+                Ok((delivery, answers)) => {
+                    receipt.add(delivery);
+                    collecting.push(answers);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
         }
         let answers = collecting
             .into_iter()

@@ -75,7 +75,8 @@ pub enum BroadcastError {
     /// Other workers could not be told. Clients of this process have got it.
     #[error("event did not reach the other workers")]
     Bus(#[source] BusError),
-    /// It could not be emitted. Nothing was sent.
+    /// It could not be emitted: there is no bus that can be used, or none that could be heard
+    /// ([`BusError::Deaf`](crate::bus::BusError::Deaf)) where answers are expected. Nothing was sent.
     #[error(transparent)]
     Emit(EmitError),
 }
@@ -92,7 +93,7 @@ impl BroadcastError {
 impl From<EmitError> for BroadcastError {
     fn from(error: EmitError) -> Self {
         match error {
-            EmitError::Bus(error) => Self::Bus(error),
+            EmitError::Bus(error) if !matches!(error, BusError::Deaf) => Self::Bus(error),
             EmitError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
             error => Self::Emit(error),
         }

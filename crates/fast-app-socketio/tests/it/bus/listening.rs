@@ -13,7 +13,7 @@ use fast_app_socketio::{
     Emit, Manager, Namespace, Payload, SocketIo, SocketIoError,
     bus::{Bus, Envelope, Listener, RedisBus},
 };
-use testkit::{RawSocket, RedisServer, TIMEOUT};
+use testkit::{RawSocket, RedisServer, Sentinel, TIMEOUT};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{redis_bus, until, until_listening, worker};
@@ -171,17 +171,29 @@ async fn a_connection_on_which_nothing_comes_is_no_listening() {
 #[tokio::test]
 async fn the_rights_that_the_docs_give_are_enough() {
     let docs = include_str!("../../../../../docs/fleet.md");
-    let rule = docs.lines().find(|line| line.contains("ACL SETUSER"));
-    let rule: Vec<&str> = rule.unwrap().split_whitespace().collect();
-    let redis = RedisServer::spawn().await;
-    assert_eq!(redis.cli(&rule).await, "OK");
-    let url = redis
-        .url()
-        .replace("redis://", "redis://socketio:password@");
-    let url = url.replace("/0", "/14");
+    let rules = docs.lines().filter(|line| line.contains("ACL SETUSER"));
+    let rules: Vec<Vec<&str>> = rules
+        .map(|rule| rule.split_whitespace().collect())
+        .collect();
+    let [direct, watched] = [RedisServer::spawn().await, RedisServer::spawn().await];
+    let sentinel = Sentinel::spawn(&watched).await;
+    for (redis, url, rules) in [
+        (&direct, direct.url(), &rules[..1]),
+        (&watched, sentinel.url(), &rules[..2]),
+    ] {
+        for rule in rules {
+            assert_eq!(redis.cli(rule).await, "OK");
+        }
+        let url = url.replace("://", "://socketio:password@");
+        expect_rights_enough(redis, &url.replace("/0", "/14")).await;
+    }
+}
+
+/// Asserts that workers at this URL do all that they have to, and nothing that Redis denies.
+async fn expect_rights_enough(redis: &RedisServer, url: &str) {
     let (pen, _diary) = diary();
-    let (one, _) = worker(Manager::from_url(&url).unwrap(), &pen).await;
-    let (_two, addr) = worker(Manager::from_url(&url).unwrap(), &pen).await;
+    let (one, _) = worker(Manager::from_url(url).unwrap(), &pen).await;
+    let (_two, addr) = worker(Manager::from_url(url).unwrap(), &pen).await;
     let mut client = RawSocket::socketio(addr, "").await;
     assert_eq!(one.emit(news()).await.unwrap().workers, Some(2));
     client.expect_text(r#"42["news"]"#).await;
@@ -191,5 +203,5 @@ async fn the_rights_that_the_docs_give_are_enough() {
     }
     until_listening(one.manager()).await;
     let log = redis.cli(&["ACL", "LOG"]).await;
-    assert_eq!(log, "", "something was denied");
+    assert_eq!(log, "", "something was denied in {url}");
 }

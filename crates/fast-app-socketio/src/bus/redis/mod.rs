@@ -124,6 +124,10 @@ impl RedisBus {
 
     /// A bus over the server of this URL: `redis://`, `rediss://`, `unix://`, `valkey://`, `valkeys://` or
     /// `redis+sentinel://[user:password@]host:port,host:port/db/service`.
+    ///
+    /// Not of a Redis Cluster. Its `PUBLISH` counts only those who listen at the same node, so
+    /// [`Manager::revoke`](crate::Manager::revoke) and [`Manager::emit_with_acks`](crate::Manager::emit_with_acks) would return
+    /// before workers at other nodes have answered.
     pub fn builder(url: impl Into<String>) -> RedisBusBuilder {
         RedisBusBuilder {
             url: url.into(),

@@ -35,7 +35,7 @@ pub struct Config {
     pub max_fragments: usize,
     /// How many packets one polling body may hold. Default 1,000.
     pub max_packets: usize,
-    /// How long the body of a request may take to arrive. Default 25 s, so that the whole request is over within 30.
+    /// How long the body of a request may take to arrive, from the end of its headers on. Default 25 s.
     pub body_timeout: Duration,
     /// How many bytes may wait for one client that does not read; a message counts for 64 more than it has, which is about
     /// what it takes in memory. Default 1 MiB.

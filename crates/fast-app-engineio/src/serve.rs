@@ -61,7 +61,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// descriptors back for the process itself: see [`HttpConfig`].
 ///
 /// It runs as a task of its own: on a runtime with several threads the main one would have to wake another for each
-/// connection. Dropping the future ends accepting, and no more: sessions stay, see [`Engine::shutdown`].
+/// connection. Dropping the future closes the listener, and ends HTTP connections, each after the request that it is in.
+/// Sessions stay, see [`Engine::shutdown`]; but those that poll have nowhere to do so.
 ///
 /// # Errors
 ///

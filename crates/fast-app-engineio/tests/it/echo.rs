@@ -135,6 +135,11 @@ impl Server {
         self.closed.lock().await.is_empty()
     }
 
+    /// Drops what serves it.
+    pub(crate) fn abandon(&self) {
+        self.task.abort();
+    }
+
     /// Ends a server under [`fast_app_engineio::serve`] and waits until it has.
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();

@@ -71,6 +71,28 @@ async fn serve_ends_with_its_shutdown() {
 }
 
 #[tokio::test]
+async fn serve_that_is_dropped_ends_http_and_leaves_sessions() {
+    let server = Server::start(Config::default()).await;
+    let mut socket = RawSocket::engineio(server.addr()).await;
+    let polling = Polling::handshake(server.addr()).await;
+    let (_, session) = (server.opened().await, server.opened().await);
+    let mut kept = http::Connection::open(server.addr()).await;
+    kept.send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(promptly(kept.response()).await.unwrap().status, 200);
+    let mut held = hold(&server, &polling).await;
+    server.abandon();
+    assert!(promptly(kept.response()).await.is_err());
+    assert!(TcpStream::connect(server.addr()).await.is_err());
+    session.send(&[text("last words")]);
+    assert_ok(&promptly(held.response()).await.unwrap(), "4last words");
+    assert!(promptly(held.response()).await.is_err());
+    socket.send_text("4still open").await;
+    promptly(socket.expect_text("4still open")).await;
+    assert_eq!(server.engine().sessions(), 2);
+    assert!(server.none_closed().await);
+}
+
+#[tokio::test]
 async fn serve_ends_only_when_what_was_sent_is_on_its_way() {
     const SIZE: usize = 20_000_000;
     let config = Config {

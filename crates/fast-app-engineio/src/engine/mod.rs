@@ -177,8 +177,8 @@ impl Engine {
         self.lingering.lock().insert(delay, Arc::downgrade(session));
     }
 
-    /// How long before the next ping. A little less than the interval, because every deadline is up to two ticks late:
-    /// a client that is silent is gone after interval and timeout, as it was told.
+    /// How long before the next ping. Less than the interval, so that a silent client is gone after interval and timeout, as
+    /// it was told: the ping and the end of its timeout are up to two ticks late each, and one is for a wheel that turns late.
     pub(crate) fn ping_delay(&self) -> Duration {
         self.config
             .ping_interval

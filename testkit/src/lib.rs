@@ -9,6 +9,7 @@
 //! | publish as another program on the bus | [`PythonManager`] |
 //! | share the bus with a worker of another kind | [`PythonServer`] |
 //! | have a Redis that may stop, freeze and come back | [`RedisServer`], [`Sentinel`] |
+//! | hear what is published there | [`RedisSpy`] |
 //! | have a network that may fall silent | [`Proxy`] |
 //! | compare a codec with the original's | [`run_parser`] |
 //! | run a binary of the workspace, or a script that drives a browser | [`Server`], [`run_node`] |
@@ -34,6 +35,7 @@ mod python_manager;
 mod python_server;
 mod raw_socket;
 mod redis_server;
+mod redis_spy;
 mod sentinel;
 mod server;
 mod stock_client;
@@ -49,6 +51,7 @@ pub use python_manager::{PythonManager, To};
 pub use python_server::PythonServer;
 pub use raw_socket::RawSocket;
 pub use redis_server::RedisServer;
+pub use redis_spy::RedisSpy;
 pub use sentinel::Sentinel;
 pub use server::{Server, free_port};
 pub use stock_client::{ClientEvent, ConnectOptions, StockClient};

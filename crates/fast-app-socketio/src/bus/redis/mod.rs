@@ -212,7 +212,12 @@ impl Bus for RedisBus {
             }
             let text = workers::encode(envelope).expect("python-socketio knows all other messages");
             let published = self.send(Channel::Workers, text, on_outage).await?;
-            if let Message::Revoke { revocation, .. } = &envelope.message
+            // Python would do again what it has done, when it is repeated for somebody else.
+            if let Message::Revoke {
+                revocation,
+                again: None,
+                ..
+            } = &envelope.message
                 && let Some(text) = python::encode_revocation(revocation, &envelope.host)
             {
                 self.send(Channel::Events, text, on_outage).await?;

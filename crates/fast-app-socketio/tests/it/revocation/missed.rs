@@ -6,13 +6,8 @@ use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, SocketIo, Who,
     bus::{Bus, Envelope, HostId, Listener, MemoryBus, Message, OnOutage, RedisBus},
 };
-use testkit::{Proxy, RawSocket, RedisServer, TIMEOUT};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-    sync::mpsc,
-    time::{Instant, timeout},
-};
+use testkit::{Proxy, RawSocket, RedisServer, RedisSpy};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{BoxFuture, OUT_OF_THE_CLUB, Split, client, out_of_the_club, worker};
 use crate::{
@@ -140,49 +135,15 @@ async fn a_manager_without_a_server_repeats_what_it_has_heard() {
 }
 
 /// What is published among workers.
-struct Talk {
-    lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
+async fn talk(redis: &RedisServer) -> RedisSpy {
+    RedisSpy::start(redis, "socketio:workers").await
 }
 
-impl Talk {
-    async fn of(redis: &RedisServer) -> Self {
-        let listeners = redis.subscribers("socketio:workers").await;
-        let mut child = Command::new("redis-cli")
-            .args(["-u", &redis.url(), "SUBSCRIBE", "socketio:workers"])
-            .stdout(std::process::Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        redis
-            .until_subscribers("socketio:workers", listeners + 1)
-            .await;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            lines,
-            _child: child,
-        }
-    }
-
-    /// The next message with this in it.
-    async fn expect(&mut self, part: &str) -> String {
-        let found = async {
-            loop {
-                let line = self.lines.next_line().await.unwrap().unwrap();
-                if line.contains(part) {
-                    return line;
-                }
-            }
-        };
-        timeout(TIMEOUT, found).await.unwrap()
-    }
-
-    /// How long the next that asks says that it has heard nothing.
-    async fn missed(&mut self) -> Duration {
-        let question = self.expect(r#""method":"missed""#).await;
-        let question: serde_json::Value = serde_json::from_str(&question).unwrap();
-        Duration::from_millis(question["since_ms"].as_u64().unwrap())
-    }
+/// How long the next that asks says that it has heard nothing.
+async fn missed(talk: &mut RedisSpy) -> Duration {
+    let question = talk.expect(r#""method":"missed""#).await;
+    let question: serde_json::Value = serde_json::from_str(&question).unwrap();
+    Duration::from_millis(question["since_ms"].as_u64().unwrap())
 }
 
 #[tokio::test]
@@ -196,9 +157,9 @@ async fn what_nobody_heard_is_asked_again() {
     way.pause();
     way.cut();
     far.redis.until_subscribers("socketio:workers", 0).await;
-    let mut talk = Talk::of(&far.redis).await;
+    let mut talk = talk(&far.redis).await;
     far.proxy.resume();
-    talk.missed().await;
+    missed(&mut talk).await;
     way.resume();
     far.alice.expect_text(OUT_OF_THE_CLUB).await;
 }
@@ -210,14 +171,39 @@ async fn who_is_deaf_again_asks_for_all_of_it() {
     let begun = Instant::now();
     far.cut_off(0).await;
     tokio::time::sleep(deaf_for).await;
-    let mut talk = Talk::of(&far.redis).await;
+    let mut talk = talk(&far.redis).await;
     far.proxy.resume();
-    talk.missed().await;
+    missed(&mut talk).await;
     far.cut_off(1).await;
     let deaf = begun.elapsed();
     far.proxy.resume();
-    let since = talk.missed().await;
+    let since = missed(&mut talk).await;
     assert!(since >= deaf, "{since:?} is not the {deaf:?} since then");
+}
+
+#[tokio::test]
+async fn python_workers_are_not_told_again() {
+    let redis = RedisServer::spawn().await;
+    let near = near(&redis).await;
+    let mut python = RedisSpy::start(&redis, "socketio").await;
+    revoke(near.manager(), out_of_the_club(Who::everybody()), 1).await;
+    python.expect(r#""method":"close_room""#).await;
+    let mut talk = talk(&redis).await;
+    for _repetition in 0..2 {
+        let question = r#"{"method":"missed","since_ms":0,"host_id":"h"}"#;
+        redis.cli(&["PUBLISH", "socketio:workers", question]).await;
+        talk.expect(r#""ago_ms""#).await;
+    }
+    near.emit(Emit::new("marker", Payload::empty()))
+        .await
+        .unwrap();
+    loop {
+        let line = python.line().await;
+        assert!(!line.contains("close_room"), "{line}");
+        if line.contains("marker") {
+            break;
+        }
+    }
 }
 
 #[tokio::test]
@@ -246,10 +232,10 @@ async fn who_came_after_a_revocation_that_was_missed_stays() {
 #[tokio::test]
 async fn a_worker_that_starts_has_missed_nothing_before() {
     let redis = RedisServer::spawn().await;
-    let mut talk = Talk::of(&redis).await;
+    let mut talk = talk(&redis).await;
     let begun = Instant::now();
     let _server = near(&redis).await;
-    let since = talk.missed().await;
+    let since = missed(&mut talk).await;
     assert!(since <= begun.elapsed(), "{since:?}");
 }
 
@@ -265,7 +251,7 @@ async fn what_the_bus_does_not_take_is_repeated_later() {
     for user in ["alice", "bob"] {
         revoke(&job, out_of_the_club(Who::user(user)), 1).await;
     }
-    let mut talk = Talk::of(&redis).await;
+    let mut talk = talk(&redis).await;
     way.pause();
     way.cut();
     let question = r#"{"method":"missed","since_ms":0,"host_id":"h"}"#;

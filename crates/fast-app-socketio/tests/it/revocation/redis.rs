@@ -6,7 +6,7 @@ use fast_app_socketio::{
     Emit, Manager, Payload, Revocation, RevokeError, Who,
     bus::{BusError, RedisBus},
 };
-use testkit::{Proxy, PythonServer, RawSocket, RedisServer};
+use testkit::{Proxy, PythonServer, RawSocket, RedisServer, RedisSpy};
 use tokio::time::Instant;
 
 use super::{OUT_OF_THE_CLUB, Split, Workers, client, out_of_the_club, worker};
@@ -21,8 +21,7 @@ async fn a_worker_that_does_not_confirm_is_an_error() {
     let redis = RedisServer::spawn().await;
     let workers = Workers::start(|| redis_bus(&redis)).await;
     let mut alice = workers.clients("alice").await;
-    let mut deaf = redis_subscriber(&redis, "socketio:workers").await;
-    redis.until_subscribers("socketio:workers", 3).await;
+    let _deaf = RedisSpy::start(&redis, "socketio:workers").await;
     let begun = Instant::now();
     let limit = Duration::from_millis(300);
     let [server, _] = &workers.servers;
@@ -41,7 +40,6 @@ async fn a_worker_that_does_not_confirm_is_an_error() {
     for client in &mut alice {
         client.expect_text(OUT_OF_THE_CLUB).await;
     }
-    deaf.kill().await.unwrap();
 }
 
 #[tokio::test]
@@ -104,15 +102,6 @@ async fn a_name_that_is_too_long_for_the_bus_is_an_error() {
         panic!("{error}")
     };
     assert_eq!(limit, 4_096);
-}
-
-async fn redis_subscriber(redis: &RedisServer, channel: &str) -> tokio::process::Child {
-    tokio::process::Command::new("redis-cli")
-        .args(["-u", &redis.url(), "SUBSCRIBE", channel])
-        .stdout(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
 }
 
 #[tokio::test]

@@ -17,7 +17,10 @@ use std::{
 
 use parking_lot::Mutex;
 use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{
@@ -106,16 +109,20 @@ impl Publisher {
         answered.await.map_err(|_| BusError::Ended)?
     }
 
-    /// Publishes without waiting and for nobody: nothing is sent when there is no place in the queue, and it is no failure
-    /// when it does not arrive.
+    /// Publishes without waiting and for nobody: it is no failure when it does not arrive.
     pub(super) fn publish_soon(&self, text: String) {
-        let _ = self.queue().try_send(Job {
+        let queue = self.queue();
+        let job = Job {
             channel: Channel::Events,
             text,
             on_outage: OnOutage::Raise,
             answer: None,
             waiting: None,
-        });
+        };
+        if let Err(TrySendError::Full(job)) = queue.try_send(job) {
+            // In its turn: a place that becomes free is given to whoever waits for one, so trying would be in vain.
+            tokio::spawn(async move { queue.send(job).await });
+        }
     }
 
     /// How many messages wait to be sent.
@@ -222,9 +229,13 @@ impl Task {
     async fn connected(&mut self) -> RedisResult<()> {
         if let Some(connection) = &mut self.connection
             && connection.used.elapsed() >= IDLE
-            && ping(&mut connection.redis).await.is_err()
+            && let Err(error) = ping(&mut connection.redis).await
+            && error.is_io_error()
         {
+            tracing::debug!(%error, "an idle connection to redis was lost");
             self.connection = None;
+            self.connect().await?;
+            self.expect_audience().await?;
         }
         if self.connection.is_none() {
             self.connect().await?;
@@ -258,28 +269,45 @@ impl Task {
 
     /// Fails with the old error for as long as it would be lost to somebody if a message were published now.
     async fn wait_for_audience(&mut self) -> RedisResult<()> {
-        let (Some(connection), Some(failure)) = (&mut self.connection, &mut self.failure) else {
+        let all = self.has_audience().await?;
+        let Some(failure) = &mut self.failure else {
             return Ok(());
         };
         let back_since = *failure.back_since.get_or_insert_with(Instant::now);
-        if back_since.elapsed() >= GRACE {
+        if all || back_since.elapsed() >= GRACE {
             return Ok(());
         }
+        failure.retry_at = Instant::now() + LOOK;
+        Err(failure.error.clone())
+    }
+
+    /// Redis may have been away while nothing was published, and callers do not know of it: they wait.
+    async fn expect_audience(&mut self) -> RedisResult<()> {
+        for _look in 0..GRACE.as_millis() / LOOK.as_millis() {
+            if self.has_audience().await? {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Whether as many listen as before, if Redis says how many do.
+    async fn has_audience(&mut self) -> RedisResult<bool> {
+        let connection = self.connection.as_mut().expect("it was connected before");
         let answer = redis::cmd("PUBSUB")
             .arg("NUMSUB")
             .arg(&self.shared.options.channel)
             .query_async::<(String, usize)>(&mut connection.redis)
             .await;
         match answer {
-            Ok((_, listeners)) if listeners >= self.audience => Ok(()),
-            Ok(_) => {
-                failure.retry_at = Instant::now() + LOOK;
-                Err(failure.error.clone())
-            }
-            Err(error) => {
+            Ok((_, listeners)) => Ok(listeners >= self.audience),
+            Err(error) if error.is_io_error() => {
                 self.lost(&error);
                 Err(error)
             }
+            // A user who may not ask.
+            Err(_) => Ok(false),
         }
     }
 

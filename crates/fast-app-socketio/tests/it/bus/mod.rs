@@ -5,6 +5,7 @@
 //! | `contract` | what holds for every bus, written once |
 //! | `channel` | what other programs write to a channel of Redis |
 //! | `listening` | when a worker counts as listening |
+//! | `publishing` | when what is published counts on being heard |
 
 /// Tests of two `Workers`, in memory and on Redis.
 macro_rules! on_every_bus {
@@ -30,6 +31,7 @@ macro_rules! on_every_bus {
 mod channel;
 mod contract;
 mod listening;
+mod publishing;
 
 use std::{net::SocketAddr, sync::Arc};
 

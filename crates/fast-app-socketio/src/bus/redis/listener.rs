@@ -9,13 +9,14 @@
 //! It counts as listening when its first beat has come back: a connection that hears nothing is none.
 
 use std::{
+    collections::VecDeque,
     fmt,
     panic::AssertUnwindSafe,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -69,27 +70,21 @@ pub(super) async fn listen_forever(ear: Ear, mut hearing: Hearing, listener: Wea
     ));
     let queue = Queue { queue, backlog };
     let mut retry = Retry::new();
-    let begun = Instant::now();
+    // Until then everything was heard, and before the beginning there was nothing to hear.
+    let mut heard_until = Moment::now();
     let mut deaf_since = None;
-    let mut has_heard = false;
     while listener.strong_count() > 0 {
         let started = Instant::now();
-        let resumed = |ear: &Ear| {
+        let resumed = |ear: &Ear, deaf: Duration| {
             ear.announce(deaf_since);
-            let deaf = match deaf_since.filter(|_| has_heard) {
-                // A connection that died without a word was heard some beats before.
-                Some(since) => since.elapsed() + ear.options.beat * MISSED_BEATS,
-                None => begun.elapsed(),
-            };
             ear.resumed(deaf, &listener);
         };
         let wanted = || listener.strong_count() > 0;
-        let listening = ear.listen_once(&queue, &mut hearing, resumed, wanted);
+        let listening = ear.listen_once(&queue, &mut hearing, &mut heard_until, resumed, wanted);
         let Some(ended) = listening.await else { return };
-        let heard = hearing.end();
+        let heard = hearing.lose();
         report(&ear, &ended, heard || deaf_since.is_none());
         if heard {
-            has_heard = true;
             deaf_since = None;
             retry.reset();
         }
@@ -119,7 +114,8 @@ impl Ear {
         &self,
         queue: &Queue,
         hearing: &mut Hearing,
-        resumed: impl Fn(&Self),
+        heard_until: &mut Moment,
+        resumed: impl Fn(&Self, Duration),
         wanted: impl Fn() -> bool,
     ) -> Option<Ended> {
         let channels =
@@ -133,7 +129,7 @@ impl Ear {
             Err(error) => return Some(Ended::Redis(error)),
         };
         self.stats.connected();
-        let beat = python::encode_beat(&HostId::random());
+        let mut beats = Beats::default();
         let (every, patience) = (self.options.beat, self.options.beat * MISSED_BEATS);
         let mut beat_at = Instant::now();
         let mut silent_at = beat_at + patience;
@@ -141,27 +137,36 @@ impl Ear {
             tokio::select! {
                 message = messages.next() => match message {
                     None => return Some(Ended::Closed),
-                    Some(message) if message.get_payload_bytes() == beat.as_bytes() => {
-                        silent_at = Instant::now() + patience;
-                        if !hearing.hears() {
-                            hearing.begin();
-                            beat_at = Instant::now() + every;
-                            resumed(self);
+                    Some(message) => match beats.sent_at(message.get_payload_bytes()) {
+                        Some(sent_at) => {
+                            silent_at = Instant::now() + patience;
+                            let deaf = std::mem::replace(heard_until, sent_at).elapsed();
+                            if !hearing.hears() {
+                                hearing.begin();
+                                beat_at = Instant::now() + every;
+                                resumed(self, deaf);
+                            }
                         }
-                    }
-                    Some(message) => if let Err(overrun) = queue.push(message) {
-                        return Some(overrun);
+                        None => if let Err(overrun) = queue.push(message) {
+                            return Some(overrun);
+                        },
                     },
                 },
                 () = tokio::time::sleep_until(beat_at) => {
                     if !wanted() {
                         return None;
                     }
-                    self.publisher.publish_soon(beat.clone());
+                    self.publisher.publish_soon(beats.next());
+                    if beat_at.elapsed() >= every {
+                        // Nobody has looked for a while: this one may well come back.
+                        silent_at = silent_at.max(Instant::now() + every);
+                    }
                     let wait = if hearing.hears() { every } else { every.min(FIRST_BEATS) };
                     beat_at = Instant::now() + wait;
                 }
-                () = tokio::time::sleep_until(silent_at) => return Some(Ended::Silent),
+                () = tokio::time::sleep_until(silent_at) => if Instant::now() < beat_at {
+                    return Some(Ended::Silent);
+                },
             }
         }
     }
@@ -184,6 +189,45 @@ impl Ear {
                 "listening to redis; what was published meanwhile is lost to the clients of this process"
             ),
         }
+    }
+}
+
+/// The beats of a connection that have not come back. What was published before one was sent is heard before it comes.
+#[derive(Default)]
+struct Beats(VecDeque<(String, Moment)>);
+
+impl Beats {
+    fn next(&mut self) -> String {
+        let beat = python::encode_beat(&HostId::random());
+        // Those before it may have been lost with the publisher's connection.
+        self.0.truncate(MISSED_BEATS as usize * 8);
+        self.0.push_front((beat.clone(), Moment::now()));
+        beat
+    }
+
+    /// When this was sent, if it is one of them.
+    fn sent_at(&mut self, bytes: &[u8]) -> Option<Moment> {
+        let is = |(beat, _): &(String, Moment)| beat.as_bytes() == bytes;
+        let index = self.0.iter().position(is)?;
+        let sent_at = self.0[index].1;
+        self.0.truncate(index);
+        Some(sent_at)
+    }
+}
+
+/// A time by both clocks: one may stand while the machine does, the other may be set.
+#[derive(Clone, Copy)]
+struct Moment(Instant, SystemTime);
+
+impl Moment {
+    fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// By the clock that says more.
+    fn elapsed(self) -> Duration {
+        let Self(instant, time) = self;
+        instant.elapsed().max(time.elapsed().unwrap_or_default())
     }
 }
 

@@ -87,13 +87,20 @@ impl Hearing {
         }
     }
 
-    /// Whether it had begun.
-    pub(super) fn end(&mut self) -> bool {
+    /// It hears nothing any more; whether it did.
+    pub(super) fn lose(&mut self) -> bool {
+        let heard = self.end();
+        if heard {
+            self.stats.outages.fetch_add(1, Ordering::Relaxed);
+            meter::bus_outage();
+        }
+        heard
+    }
+
+    fn end(&mut self) -> bool {
         let heard = std::mem::take(&mut self.hears);
         if heard {
             self.stats.hearing.fetch_sub(1, Ordering::AcqRel);
-            self.stats.outages.fetch_add(1, Ordering::Relaxed);
-            meter::bus_outage();
         }
         heard
     }

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -204,4 +204,64 @@ async fn expect_rights_enough(redis: &RedisServer, url: &str) {
     until_listening(one.manager()).await;
     let log = redis.cli(&["ACL", "LOG"]).await;
     assert_eq!(log, "", "something was denied in {url}");
+}
+
+#[tokio::test]
+async fn who_stood_still_still_listens() {
+    const BEAT: Duration = Duration::from_millis(100);
+    let redis = RedisServer::spawn().await;
+    let bus = RedisBus::builder(redis.url()).beat(BEAT).build().unwrap();
+    let bus = Arc::new(bus);
+    let listener = Arc::new(Clumsy::default());
+    let weak: Weak<Clumsy> = Arc::downgrade(&listener);
+    bus.listen(weak);
+    for _standstill in 0..5 {
+        until(|| bus.stats().listening).await;
+        std::thread::sleep(5 * BEAT);
+        // What is due, and what has come, is looked at.
+        tokio::time::sleep(BEAT / 2).await;
+    }
+    assert_eq!(bus.stats().outages, 0);
+    // Nor does it miss anything when nobody wants to hear any more.
+    drop(listener);
+    redis.until_subscribers("socketio", 0).await;
+    until(|| !bus.stats().listening).await;
+    assert_eq!(bus.stats().outages, 0);
+}
+
+/// Writes down for how long nothing was heard.
+#[derive(Default)]
+struct Forgetful(Mutex<Vec<Duration>>);
+
+impl Listener for Forgetful {
+    fn receive(&self, _: Envelope) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+
+    fn resumed(&self, deaf: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.lock().unwrap().push(deaf);
+        Box::pin(async {})
+    }
+}
+
+/// That its connection is gone it finds when it looks again, which is late.
+#[tokio::test]
+async fn who_stood_still_has_heard_nothing_all_the_while() {
+    const STANDSTILL: Duration = Duration::from_secs(2);
+    let redis = RedisServer::spawn().await;
+    let bus = RedisBus::builder(redis.url()).beat(Duration::from_millis(100));
+    let bus = bus.build().unwrap();
+    let listener = Arc::new(Forgetful::default());
+    let weak: Weak<Forgetful> = Arc::downgrade(&listener);
+    bus.listen(weak);
+    let resumed = || listener.0.lock().unwrap().clone();
+    until(|| resumed().len() == 1).await;
+    std::thread::sleep(STANDSTILL);
+    let killed = std::process::Command::new("redis-cli")
+        .args(["-u", &redis.url(), "CLIENT", "KILL", "TYPE", "pubsub"])
+        .output();
+    assert!(killed.unwrap().status.success());
+    until(|| resumed().len() == 2).await;
+    let deaf = resumed()[1];
+    assert!(deaf >= STANDSTILL, "{deaf:?}");
 }

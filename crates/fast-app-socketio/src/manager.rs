@@ -13,6 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tracing::{Instrument as _, Span};
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     error::{EmitError, SocketIoError},
     name::is_reserved_event,
     payload::Payload,
-    revocation::{Asking, Confirmations, Log, Repeating},
+    revocation::{Asking, CONFIRMING, Confirmations, Log, Repeating},
     server::Server,
 };
 
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     /// Events whose acknowledgements are being collected.
     waiting: Waiting,
     pub(crate) confirmations: Confirmations,
+    pub(crate) confirming: Arc<Semaphore>,
     /// Of every revocation that it has made or heard, whether it has a server or not.
     pub(crate) revocations: Mutex<Log>,
     pub(crate) asking: Mutex<Option<Asking>>,
@@ -85,6 +87,7 @@ impl Manager {
             max_payload: AtomicUsize::new(MAX_PAYLOAD),
             waiting: Waiting::default(),
             confirmations: Confirmations::default(),
+            confirming: Arc::new(Semaphore::new(CONFIRMING)),
             revocations: Mutex::default(),
             asking: Mutex::default(),
             repeating: Repeating::default(),

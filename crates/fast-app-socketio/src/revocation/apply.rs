@@ -57,24 +57,27 @@ impl Shared {
         let at = self.revocations.lock().push(host, id, revocation, ago);
         let at = match at {
             Ok(at) => at,
-            Err(sockets) => return sockets,
+            Err(Some(sockets)) => return sockets,
+            Err(None) => resume_unwind(Box::new("it has failed before")),
         };
-        let Some(server) = self.server() else {
-            return 0;
+        let sockets = match self.server() {
+            Some(server) => take_out(server, revocation.clone(), at).await,
+            None => 0,
         };
-        let revocation = revocation.clone();
-        let taking_out = async move { server.take_out(&revocation, at).await };
-        let taken_out = tokio::spawn(taking_out.in_current_span());
-        match taken_out.await.map_err(JoinError::try_into_panic) {
-            Ok(sockets) => {
-                self.revocations.lock().took_out(host, id, sockets);
-                sockets
-            }
-            // It must not be confirmed.
-            Err(Ok(panic)) => resume_unwind(panic),
-            // The runtime ends, and everything with it.
-            Err(Err(_)) => 0,
-        }
+        self.revocations.lock().took_out(host, id, sockets);
+        sockets
+    }
+}
+
+/// Goes on when the caller is dropped. Panics when it does: it must not be confirmed then.
+async fn take_out(server: Arc<Server>, revocation: Revocation, at: Instant) -> usize {
+    let taking_out = async move { server.take_out(&revocation, at).await };
+    let taken_out = tokio::spawn(taking_out.in_current_span());
+    match taken_out.await.map_err(JoinError::try_into_panic) {
+        Ok(sockets) => sockets,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime ends, and everything with it.
+        Err(Err(_)) => 0,
     }
 }
 

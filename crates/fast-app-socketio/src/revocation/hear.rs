@@ -13,6 +13,8 @@ use crate::{
 
 /// How much longer ago than a worker says a revocation may be that it has missed.
 const MARGIN: Duration = Duration::from_secs(10);
+/// How many confirmations may wait for the bus to take them.
+pub(crate) const CONFIRMING: usize = 1_024;
 /// How often revocations are repeated, whoever asks.
 const REPEAT_EVERY: Duration = Duration::from_millis(250);
 
@@ -65,8 +67,13 @@ impl Shared {
             message: Message::Revoked { id, sockets },
         };
         let bus = self.bus.clone();
+        // Whoever floods the bus with revocations gets no more than that, and an error.
+        let Ok(permit) = self.confirming.clone().try_acquire_owned() else {
+            return;
+        };
         // The next message waits for this one, and must not wait for a bus that is slow to take something.
         tokio::spawn(async move {
+            let _permit = permit;
             if let Err(error) = bus.publish(&confirmation, OnOutage::Raise).await {
                 tracing::warn!(%error, "a confirmation did not reach the worker that revoked access");
             }

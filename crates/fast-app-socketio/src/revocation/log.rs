@@ -29,8 +29,8 @@ pub(crate) struct Entry {
     revocation: Revocation,
     /// When it was made; later by the time that it took to come here.
     at: Instant,
-    /// How many sockets were taken out here.
-    sockets: usize,
+    /// How many sockets were taken out here, once they are.
+    sockets: Option<usize>,
 }
 
 impl Entry {
@@ -63,14 +63,15 @@ impl Log {
         }
     }
 
-    /// When it was made, which is so long ago; or how many sockets it has taken out, if it was there already.
+    /// When it was made, which is so long ago; or how many sockets it has taken out, if it was there already. Those are not
+    /// known when taking them out has failed.
     pub(crate) fn push(
         &mut self,
         host: &HostId,
         id: u64,
         revocation: &Revocation,
         ago: Duration,
-    ) -> Result<Instant, usize> {
+    ) -> Result<Instant, Option<usize>> {
         if let Some(entry) = self.find(host, id) {
             return Err(entry.sockets);
         }
@@ -86,7 +87,7 @@ impl Log {
             id,
             revocation: revocation.clone(),
             at,
-            sockets: 0,
+            sockets: None,
         });
         Ok(at)
     }
@@ -94,7 +95,7 @@ impl Log {
     /// It has taken out so many.
     pub(crate) fn took_out(&mut self, host: &HostId, id: u64, sockets: usize) {
         if let Some(entry) = self.find(host, id) {
-            entry.sockets = sockets;
+            entry.sockets = Some(sockets);
         }
     }
 
@@ -131,8 +132,15 @@ impl Log {
         self.entries.iter().any(|entry| is(&entry.revocation.who))
     }
 
-    /// Those that are not older than this.
+    /// Those that are kept and not older than this.
     pub(crate) fn recent(&self, age: Duration) -> Vec<Entry> {
+        let oldest = self.entries.front();
+        if self.forgotten > 0 && oldest.is_some_and(|entry| entry.at.elapsed() <= age) {
+            tracing::warn!(
+                kept = LENGTH,
+                "a worker may have missed more revocations than are kept to be repeated"
+            );
+        }
         self.entries
             .iter()
             .filter(|entry| entry.at.elapsed() <= age)
@@ -183,8 +191,9 @@ mod tests {
         let (mut log, host) = (Log::default(), HostId::random());
         let chat = out_of("chat|1");
         assert!(log.push(&host, 1, &chat, NOW).is_ok());
+        assert_eq!(log.push(&host, 1, &chat, NOW), Err(None));
         log.took_out(&host, 1, 3);
-        assert_eq!(log.push(&host, 1, &chat, NOW), Err(3));
+        assert_eq!(log.push(&host, 1, &chat, NOW), Err(Some(3)));
         assert!(log.push(&HostId::random(), 1, &chat, NOW).is_ok());
         assert_eq!(log.recent(MINUTE).len(), 2);
     }

@@ -18,7 +18,7 @@ use tokio::time::timeout_at;
 pub(crate) use self::{
     apply::Notice,
     confirmations::Confirmations,
-    hear::{Asking, Repeating},
+    hear::{Asking, CONFIRMING, Repeating},
     log::{Log, Position},
     users::{Identity, Users},
 };
@@ -220,6 +220,8 @@ impl Manager {
             Published::Heard(workers) => workers,
             Published::Spooled => None,
         };
+        // We listen ourselves: where Redis knows of nobody, something is wrong.
+        let workers = workers.map(|workers| workers.max(1));
         let expected = workers.unwrap_or(usize::MAX);
         let (confirmed, elsewhere) = confirming.wait(expected, deadline).await;
         match workers {

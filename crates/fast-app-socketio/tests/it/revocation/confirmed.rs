@@ -94,6 +94,45 @@ async fn what_a_repetition_has_taken_out_is_counted() {
     assert!(server.occupants("/", "club").is_empty());
 }
 
+/// A bus that says that nobody listens, and is right.
+#[derive(Debug)]
+struct Empty;
+
+impl Bus for Empty {
+    fn publish<'a>(
+        &'a self,
+        _: &'a Envelope,
+        _: OnOutage,
+    ) -> BoxFuture<'a, Result<Published, BusError>> {
+        Box::pin(async { Ok(Published::Heard(Some(0))) })
+    }
+
+    fn listen(&self, _: Weak<dyn Listener>) {}
+
+    fn stats(&self) -> BusStats {
+        let mut stats = BusStats::default();
+        stats.listening = true;
+        stats
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_not_even_this_worker_has_heard_is_not_confirmed() {
+    let manager = Manager::new(Arc::new(Empty));
+    let revoked = manager.revoke(Revocation::new(Who::user("alice")));
+    let error = revoked.await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RevokeError::Unconfirmed {
+                confirmed: 0,
+                workers: 1
+            }
+        ),
+        "{error}"
+    );
+}
+
 /// A bus that cannot tell how many listen.
 #[derive(Debug)]
 struct Uncounted(MemoryBus);

@@ -370,6 +370,9 @@ impl Server {
 
 /// Stops waiting for answers after a time.
 fn forget_answers(sockets: &[Socket], id: u64, timeout: Duration) {
+    if sockets.is_empty() {
+        return;
+    }
     let sockets: Vec<WeakSocket> = sockets.iter().map(Socket::downgrade).collect();
     tokio::spawn(async move {
         tokio::time::sleep(timeout).await;

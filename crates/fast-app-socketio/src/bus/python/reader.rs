@@ -21,6 +21,11 @@ use crate::{
 /// How deep the data of an emit may be nested: 128, as deep as a client's, within two lists.
 const MAX_DEPTH: usize = 130;
 
+/// How long the names may be, together and in bytes, of which an answer must remind: every client that was asked keeps them.
+const MAX_CALLBACK: usize = 1_024;
+/// The longest id of a host to which answers are sent.
+const MAX_HOST: usize = 255;
+
 /// Why a message was dropped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecodeError {
@@ -207,7 +212,7 @@ fn decode_emit(wire: Wire<'_>, profile: Profile) -> Result<Message, DecodeError>
         Some(Names::Many(sids)) => sids,
     };
     let namespace = wire.namespace.ok_or(DecodeError::Missing("namespace"))?;
-    // One of another form is none: whoever sent it cannot expect an answer.
+    // One of another form, or a very long one, is none: whoever sent it cannot expect an answer.
     let callback = wire
         .callback
         .and_then(|callback| serde_json::from_str(callback.get()).ok())
@@ -215,7 +220,9 @@ fn decode_emit(wire: Wire<'_>, profile: Profile) -> Result<Message, DecodeError>
             room,
             namespace,
             id,
-        });
+        })
+        .filter(|callback| callback.room.len() + callback.namespace.len() <= MAX_CALLBACK)
+        .filter(|_| wire.host_id.is_none_or(|host| host.len() <= MAX_HOST));
     let emit = Emit {
         payload,
         to,
@@ -362,6 +369,23 @@ mod tests {
                 "{data}"
             );
         }
+    }
+
+    #[test]
+    fn a_callback_that_is_worth_remembering() {
+        let callback = |room: usize, host: usize| {
+            let fields = with("callback", &format!("[\"{}\", \"/\", 1]", "r".repeat(room)));
+            let json = fields.replace("\"h\"", &format!("\"{}\"", "h".repeat(host)));
+            match decode(json.as_bytes(), Profile::V5_15, 1 << 20)
+                .unwrap()
+                .message
+            {
+                Message::Emit { callback, .. } => callback.is_some(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(callback(MAX_CALLBACK - 1, MAX_HOST));
+        assert!(!callback(MAX_CALLBACK, MAX_HOST) && !callback(1, MAX_HOST + 1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use fast_app_engineio::Config;
 
 use crate::{
     answers,
-    bus::{redis, workers},
+    bus::{python::reader, redis, workers},
     manager,
     revocation::log,
     server::Limits,
@@ -96,6 +96,11 @@ fn security_8_limits_are_those_of_the_docs() {
             "what FastApp's workers tell each other, a message",
             count(workers::MAX_MESSAGE),
         ),
+        (
+            "names in the callback of another worker's emit",
+            count(reader::MAX_CALLBACK),
+        ),
+        ("id of the host of such an emit", count(reader::MAX_HOST)),
         ("revocations that are kept", count(log::LENGTH)),
     ];
     let defaults = defaults.map(|(setting, value)| (setting.to_owned(), value));

@@ -23,7 +23,7 @@
 //! and messages with a first key `"for":"python"`, which workers of FastApp pass over: what they say of a revocation is
 //! told to them on a channel of their own.
 
-mod reader;
+pub(crate) mod reader;
 mod writer;
 
 use std::str::FromStr;

@@ -22,9 +22,9 @@ use crate::{
 const MAX_DEPTH: usize = 130;
 
 /// How long the names may be, together and in bytes, of which an answer must remind: every client that was asked keeps them.
-const MAX_CALLBACK: usize = 1_024;
+pub(crate) const MAX_CALLBACK: usize = 1_024;
 /// The longest id of a host to which answers are sent.
-const MAX_HOST: usize = 255;
+pub(crate) const MAX_HOST: usize = 255;
 
 /// Why a message was dropped.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! | send any bytes and see the answer | [`http`], [`RawSocket`], [`Polling`] |
 //! | hear numbered events through an outage | [`Tally`] |
 //! | judge the answers to a table of inputs | [`Findings`] |
+//! | measure time on a busy machine | [`Stopwatch`] |
 //! | be a client as applications have it | [`StockClient`] (`socket.io-client` and python-socketio) |
 //! | publish as another program on the bus | [`PythonManager`] |
 //! | share the bus with a worker of another kind | [`PythonServer`] |
@@ -39,6 +40,7 @@ mod redis_spy;
 mod sentinel;
 mod server;
 mod stock_client;
+mod stopwatch;
 mod tally;
 
 pub use findings::Findings;
@@ -55,6 +57,7 @@ pub use redis_spy::RedisSpy;
 pub use sentinel::Sentinel;
 pub use server::{Server, free_port};
 pub use stock_client::{ClientEvent, ConnectOptions, StockClient};
+pub use stopwatch::Stopwatch;
 pub use tally::Tally;
 
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! Handshakes that make no WebSocket.
 
-use testkit::http;
-use tokio::time::Instant;
+use testkit::{Stopwatch, http};
 
 use super::{Trial, answer};
 use crate::WEBSOCKET;
@@ -128,7 +127,7 @@ async fn a_wrong_handshake_makes_no_websocket() {
     for (name, good, bad) in handshakes() {
         let request = whole.replacen(good, &bad, 1);
         assert_ne!(request, whole, "{name}");
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let got = answer(name, http::request(trial.server.addr(), request)).await;
         trial.check(name, start, got.status, 400).await;
         assert_eq!(trial.server.engine().sessions(), 1, "{name}");

@@ -1,10 +1,9 @@
 //! Requests that are not HTTP, or not what a session takes.
 
-use testkit::{Polling, http};
+use testkit::{Polling, Stopwatch, http};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::Instant,
 };
 
 use super::{Trial, answer};
@@ -142,7 +141,7 @@ pub(super) fn requests() -> Vec<(&'static str, String, u16)> {
 async fn what_is_not_http_is_refused() {
     let mut trial = Trial::start().await;
     for (name, request, status) in requests() {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let got = answer(name, http::try_request(trial.server.addr(), request)).await;
         let got = got.map(|got| got.status).map_err(|error| error.kind());
         let want = match name {
@@ -357,7 +356,7 @@ pub(super) fn openings() -> Vec<(&'static str, &'static str, &'static str, &'sta
 async fn odd_requests_open_no_session() {
     let mut trial = Trial::start().await;
     for (name, method, path, headers, status) in openings() {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         let got = answer(name, status_line(&trial.server, &request)).await;
         let want = format!("HTTP/1.1 {status}");
@@ -509,7 +508,7 @@ async fn odd_requests_of_a_session_are_refused() {
     for (name, method, headers, status) in session_requests() {
         let polling = Polling::handshake(trial.server.addr()).await;
         let path = polling.path("polling");
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         let got = answer(name, status_line(&trial.server, &request)).await;
         let want = format!("HTTP/1.1 {status}");

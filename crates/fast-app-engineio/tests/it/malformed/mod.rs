@@ -12,16 +12,13 @@ mod websocket;
 use std::fmt::Debug;
 
 use fast_app_engineio::{CloseReason, Config};
-use testkit::{Findings, Frame, RawSocket};
-use tokio::time::{Duration, Instant, timeout};
+use testkit::{Findings, Frame, RawSocket, Stopwatch, TIMEOUT};
+use tokio::time::timeout;
 
 use crate::{assert_next_client_served, echo::Server};
 
 /// After how many inputs a new client is to find the server as it was.
 const NEW_CLIENT: usize = 50;
-
-/// How long to wait for an answer before giving up; how long it may take is the business of [`Findings`].
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A server that a table of inputs is tried on, and a client of it that must notice none of them.
 struct Trial {
@@ -44,7 +41,7 @@ impl Trial {
     }
 
     /// Notes the answer to an input that was sent at `start`; the witness and now and then a new client get their echo.
-    async fn check<T: PartialEq + Debug>(&mut self, name: &str, start: Instant, got: T, want: T) {
+    async fn check<T: PartialEq + Debug>(&mut self, name: &str, start: Stopwatch, got: T, want: T) {
         self.findings.check(name, start, got, want);
         let inputs = self.findings.inputs();
         let message = format!("4witness of {inputs}");
@@ -68,9 +65,9 @@ impl Trial {
 
 /// What comes of an input; panics with its name when nothing does.
 async fn answer<T>(name: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future)
+    timeout(TIMEOUT, future)
         .await
-        .unwrap_or_else(|_| panic!("{name}: no answer within {PATIENCE:?}"))
+        .unwrap_or_else(|_| panic!("{name}: no answer within {TIMEOUT:?}"))
 }
 
 /// A table that loses its inputs proves nothing. With those of `fast-app-socketio` there are more than 500; a query

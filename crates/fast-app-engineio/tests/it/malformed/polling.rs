@@ -1,8 +1,7 @@
 //! Bodies that no client may post.
 
 use fast_app_engineio::CloseReason;
-use testkit::{Polling, http};
-use tokio::time::Instant;
+use testkit::{Polling, Stopwatch, http};
 
 use super::{NO_UTF8, TEXTS, Trial, answer};
 use crate::assert_unknown;
@@ -93,7 +92,7 @@ async fn wrong_bodies_end_the_session() {
         let polling = Polling::handshake(addr).await;
         let path = polling.path("polling");
         let mut held = crate::hold(&trial.server, &polling).await;
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let got = answer(&name, async {
             let posted = http::post(addr, &path, body).await;
             let reason = trial.server.closed().await;

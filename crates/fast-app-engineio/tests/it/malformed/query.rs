@@ -1,7 +1,6 @@
 //! Queries that lead nowhere.
 
-use testkit::{RawSocket, http};
-use tokio::time::Instant;
+use testkit::{RawSocket, Stopwatch, http};
 
 use super::{Trial, answer};
 
@@ -336,7 +335,7 @@ async fn wrong_queries_open_nothing() {
         let path = format!("/socket.io/?{query}");
         for method in ["GET", "POST"] {
             let name = format!("{method}, {name}");
-            let start = Instant::now();
+            let start = Stopwatch::start();
             let request =
                 format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
             let got = answer(&name, http::request(addr, request)).await;
@@ -345,7 +344,7 @@ async fn wrong_queries_open_nothing() {
         }
         let name = format!("websocket, {name}");
         let path = path.replace("transport=polling", "transport=websocket");
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let refused = answer(&name, RawSocket::connect(addr, &path, &[])).await;
         let got = refused
             .map(drop)

@@ -1,11 +1,10 @@
 //! Messages whose end is in doubt.
 
 use fast_app_engineio::Config;
-use testkit::{Polling, http};
+use testkit::{Polling, Stopwatch, http};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::Instant,
 };
 
 use super::{Trial, answer};
@@ -200,7 +199,7 @@ async fn no_request_is_smuggled() {
     for (name, headers, body) in messages() {
         let polling = Polling::handshake(trial.server.addr()).await;
         let path = polling.path("polling");
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n{body}{HIDDEN}");
         let got = answer(name, all_answers(&trial.server, &request)).await;
         let got = (
@@ -242,7 +241,7 @@ async fn the_body_of_an_odd_message_is_no_request() {
             format!("GET http://y/other HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"),
         ),
     ] {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let request = format!("{head}{HIDDEN}{last}");
         let got = answer(name, all_answers(&trial.server, &request)).await;
         let got: Vec<_> = got.split("HTTP/1.1 ").skip(1).map(status).collect();

@@ -1,8 +1,7 @@
 //! Frames that no client may send, on a session and in place of a probe.
 
 use fast_app_engineio::{CloseReason, Config};
-use testkit::{Frame, Polling, RawSocket};
-use tokio::time::Instant;
+use testkit::{Frame, Polling, RawSocket, Stopwatch};
 
 use super::{NO_UTF8, TEXTS, Trial, answer, fragment};
 use crate::{echo::Server, promptly};
@@ -231,7 +230,7 @@ async fn wrong_frames_close_the_websocket_with_their_code() {
         let mut trial = Trial::on(server).await;
         for (name, bytes, code) in frames() {
             let mut socket = RawSocket::engineio(trial.server.addr()).await;
-            let start = Instant::now();
+            let start = Stopwatch::start();
             socket.send_bytes(bytes).await;
             let got = answer(&name, async {
                 (socket.expect_close().await, trial.server.closed().await)
@@ -256,7 +255,7 @@ async fn wrong_frames_in_place_of_a_probe_leave_the_session_polling() {
         }
         let socket = answer(&name, RawSocket::connect(addr, &path, &[])).await;
         let mut socket = socket.unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
-        let start = Instant::now();
+        let start = Stopwatch::start();
         socket.send_bytes(bytes).await;
         let got = answer(&name, socket.expect_close()).await;
         trial.check(&name, start, got, Some(code)).await;

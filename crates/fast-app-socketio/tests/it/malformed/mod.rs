@@ -6,8 +6,8 @@ use std::{fmt::Debug, net::SocketAddr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fast_app_socketio::{EventName, Namespace, Socket, SocketIo};
-use testkit::{Findings, Polling, RawSocket, http};
-use tokio::time::{Duration, Instant, timeout};
+use testkit::{Findings, Polling, RawSocket, Stopwatch, TIMEOUT, http};
+use tokio::time::timeout;
 
 use self::cases::cases;
 use crate::{Diary, diary, expect_silence, start, write};
@@ -36,9 +36,6 @@ fn there_are_many_inputs() {
     assert!(2 * cases().count() >= 600, "{}", 2 * cases().count());
 }
 
-/// How long to wait for an answer before giving up; how long it may take is the business of [`Findings`].
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// A server that cases are tried on, and a client of it that must notice none of them.
 struct Trial {
     _server: SocketIo,
@@ -62,7 +59,7 @@ impl Trial {
 
     /// Notes the answer to a case that was sent at `start`. No handler ran, the witness gets an answer, and after every
     /// 50 cases a new client, too.
-    async fn check<T: PartialEq + Debug>(&mut self, name: &str, start: Instant, got: T, want: T) {
+    async fn check<T: PartialEq + Debug>(&mut self, name: &str, start: Stopwatch, got: T, want: T) {
         self.findings.check(name, start, got, want);
         expect_silence(&mut self.witness).await;
         self.diary.expect_end();
@@ -80,14 +77,14 @@ async fn every_malformed_packet_closes_its_websocket_and_no_other() {
             true => RawSocket::socketio(trial.addr, "").await,
             false => RawSocket::engineio(trial.addr).await,
         };
-        let start = Instant::now();
+        let start = Stopwatch::start();
         for packet in packets {
             match packet.strip_prefix('b') {
                 Some(base64) => client.send_binary(STANDARD.decode(base64).unwrap()).await,
                 None => client.send_text(packet).await,
             }
         }
-        let code = timeout(PATIENCE, client.expect_close()).await;
+        let code = timeout(TIMEOUT, client.expect_close()).await;
         trial.check(&name, start, code, Ok(Some(1002))).await;
     }
     trial.findings.assert_none();
@@ -103,8 +100,8 @@ async fn every_malformed_packet_closes_its_polling_session() {
         };
         let path = client.path("polling");
         let body = packets.join("\x1e");
-        let start = Instant::now();
-        let got = timeout(PATIENCE, async {
+        let start = Stopwatch::start();
+        let got = timeout(TIMEOUT, async {
             let posted = http::post(trial.addr, &path, body).await;
             let next = http::get(trial.addr, &path).await;
             (posted.status, next.status, next.json()["code"].as_u64())

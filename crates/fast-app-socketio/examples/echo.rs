@@ -9,7 +9,8 @@
 //! - `/engine.io/` is Engine.IO without Socket.IO on top: it returns every message.
 //! - `/echo` is a plain WebSocket that returns every message, up to 16 MiB.
 //!
-//! Ping interval 300 ms, ping timeout 200 ms, max payload 1,000,000 bytes, every origin.
+//! Ping interval 300 ms, ping timeout 200 ms, max payload 1,000,000 bytes, every origin. Another interval and timeout may
+//! follow the port: `3000 25000 20000`.
 
 use std::{
     error::Error,
@@ -34,8 +35,6 @@ use fast_app_socketio::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const PING_INTERVAL: Duration = Duration::from_millis(300);
-const PING_TIMEOUT: Duration = Duration::from_millis(200);
 const MAX_PAYLOAD: usize = 1_000_000;
 
 /// How long a client on a busy machine gets to read that it is connected. The time from a ping to its timeout, in which one
@@ -47,20 +46,33 @@ const MAX_MESSAGE: usize = 16 << 20;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port: u16 = std::env::args()
-        .nth(1)
-        .map_or(Ok(3000), |port| port.parse())?;
+    let argument = |index, default| {
+        std::env::args()
+            .nth(index)
+            .map_or(Ok(default), |value| value.parse())
+    };
+    let port = u16::try_from(argument(1, 3000)?)?;
+    let ping_interval = Duration::from_millis(argument(2, 300)?);
+    let ping_timeout = Duration::from_millis(argument(3, 200)?);
     let socketio = SocketIo::builder()
-        .heartbeat(PING_INTERVAL, PING_TIMEOUT)
+        .heartbeat(ping_interval, ping_timeout)
         .connect_timeout(Duration::from_secs(1))
         .max_payload(MAX_PAYLOAD)
         .cors_allowed_origins("*")
         .namespace(echo("/"))
         .namespace(echo("/custom"))
         .build()?;
+    let engineio = Config {
+        path: "/engine.io/".to_owned(),
+        ping_interval,
+        ping_timeout,
+        max_payload: MAX_PAYLOAD,
+        origins: Origins::Any,
+        ..Config::default()
+    };
     let app = Router::new()
         .route("/echo", any(websocket))
-        .layer(EngineIoLayer::new(Engine::new(engineio(), EngineIoEcho)))
+        .layer(EngineIoLayer::new(Engine::new(engineio, EngineIoEcho)))
         .layer(socketio.layer());
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}", listener.local_addr()?);
@@ -91,17 +103,6 @@ fn echo(path: &str) -> Namespace {
             let _ = socket.emit_payload("message-back", &Payload::from(args));
         })
         .on("message-with-ack", async |_: Socket, args: Args| args)
-}
-
-fn engineio() -> Config {
-    Config {
-        path: "/engine.io/".to_owned(),
-        ping_interval: PING_INTERVAL,
-        ping_timeout: PING_TIMEOUT,
-        max_payload: MAX_PAYLOAD,
-        origins: Origins::Any,
-        ..Config::default()
-    }
 }
 
 struct EngineIoEcho;

@@ -8,7 +8,6 @@ use testkit::{Frame, Polling, RawSocket, Server, http};
 use tokio::{
     io::AsyncReadExt,
     net::TcpStream,
-    sync::mpsc,
     task::JoinSet,
     time::{Duration, timeout},
 };
@@ -20,26 +19,26 @@ const MIB: u64 = 1 << 20;
 /// The largest payload of the example, in bytes.
 const MAX_PAYLOAD: usize = 1_000_000;
 
-/// A client in `/`, for less time than the example's heartbeat takes.
+/// A client in `/`.
 async fn client(server: &Server) -> RawSocket {
     let mut client = RawSocket::socketio(server.addr(), "").await;
     client.expect_text(r#"42["auth",{}]"#).await;
     client
 }
 
-/// Sends a packet but for its last attachment, says so when all of it was read, and stays.
-async fn send_most_of_a_packet(mut client: RawSocket, done: mpsc::UnboundedSender<()>) {
+/// Sends a packet but for its last attachment, and comes back when all of it was read.
+async fn send_most_of_a_packet(mut client: RawSocket) -> RawSocket {
     client.send_text(r#"4510-["message"]"#).await;
     for _ in 0..9 {
         client.send_binary(vec![7; MAX_PAYLOAD / 9 - 10]).await;
     }
+    assert_answers(&mut client).await;
+    client
+}
+
+async fn assert_answers(client: &mut RawSocket) {
     client.send_frame(Frame::new(Frame::PING, [])).await;
-    loop {
-        match client.recv().await.opcode {
-            Frame::PONG => done.send(()).unwrap(),
-            _ => client.send_text("3").await,
-        }
-    }
+    assert_eq!(client.recv().await.opcode, Frame::PONG);
 }
 
 #[tokio::test]
@@ -48,16 +47,15 @@ async fn packets_that_wait_for_attachments_take_what_has_come() {
     let server = echo_example().await;
     drop(client(&server).await);
     let before = server.resident();
-    let (done, mut all_done) = mpsc::unbounded_channel();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        clients.spawn(send_most_of_a_packet(client(&server).await, done.clone()));
+        clients.spawn(send_most_of_a_packet(client(&server).await));
     }
-    for _ in 0..CLIENTS {
-        all_done.recv().await.unwrap();
-    }
+    let clients = clients.join_all().await;
     let grown = server.resident().saturating_sub(before);
-    assert!(clients.try_join_next().is_none(), "all are there");
+    for mut client in clients {
+        assert_answers(&mut client).await;
+    }
     let sent = (CLIENTS * MAX_PAYLOAD) as u64;
     assert!(
         (sent..=sent * 12 / 10).contains(&grown),

@@ -1,6 +1,6 @@
 //! Engine.IO v4 at `/engine.io/`, where every message comes back.
 
-use testkit::{Polling, http};
+use testkit::http;
 
 use super::{
     Echo,
@@ -11,16 +11,13 @@ async fn echo() -> Echo {
     Echo::start("/engine.io/").await
 }
 
-/// What one GET brings, but for the ping that a slow machine may see.
-async fn poll(polling: &mut Polling) -> Vec<String> {
-    let mut packets = polling.poll().await;
-    packets.retain(|packet| packet != "2");
-    packets
+async fn beating() -> Echo {
+    Echo::start_beating("/engine.io/").await
 }
 
 #[tokio::test]
 async fn polling_opens_a_session() {
-    transport::polling_opens(echo().await).await;
+    transport::polling_opens(beating().await).await;
 }
 
 #[tokio::test]
@@ -44,7 +41,7 @@ async fn a_session_is_opened_by_get_only() {
 
 #[tokio::test]
 async fn a_websocket_opens_a_session() {
-    transport::websocket_opens(echo().await).await;
+    transport::websocket_opens(beating().await).await;
 }
 
 #[tokio::test]
@@ -63,7 +60,7 @@ async fn a_text_comes_back_over_polling() {
     let echo = echo().await;
     let mut polling = echo.polling().await;
     polling.post(&["4hello"]).await;
-    assert_eq!(poll(&mut polling).await, ["4hello"]);
+    assert_eq!(polling.poll().await, ["4hello"]);
 }
 
 #[tokio::test]
@@ -71,7 +68,7 @@ async fn several_texts_come_back_in_one_payload() {
     let echo = echo().await;
     let mut polling = echo.polling().await;
     polling.post(&["4test1", "4test2", "4test3"]).await;
-    assert_eq!(poll(&mut polling).await, ["4test1", "4test2", "4test3"]);
+    assert_eq!(polling.poll().await, ["4test1", "4test2", "4test3"]);
 }
 
 #[tokio::test]
@@ -79,7 +76,7 @@ async fn text_and_bytes_come_back_in_one_payload() {
     let echo = echo().await;
     let mut polling = echo.polling().await;
     polling.post(&["4hello", "bAQIDBA=="]).await;
-    assert_eq!(poll(&mut polling).await, ["4hello", "bAQIDBA=="]);
+    assert_eq!(polling.poll().await, ["4hello", "bAQIDBA=="]);
 }
 
 #[tokio::test]
@@ -111,7 +108,7 @@ async fn a_second_poll_beside_a_held_one_closes_the_session() {
 
 #[tokio::test]
 async fn a_poll_that_is_broken_off_closes_the_session() {
-    let echo = echo().await;
+    let echo = beating().await;
     let polling = echo.polling().await;
     let path = polling.path("polling");
     drop(echo.hold(&polling).await);
@@ -151,22 +148,22 @@ async fn a_frame_that_is_no_packet_closes_the_session() {
 
 #[tokio::test]
 async fn pings_come_over_polling() {
-    transport::polling_heartbeat(echo().await).await;
+    transport::polling_heartbeat(beating().await).await;
 }
 
 #[tokio::test]
 async fn a_polling_client_that_answers_no_ping_is_closed() {
-    transport::polling_times_out(echo().await).await;
+    transport::polling_times_out(beating().await).await;
 }
 
 #[tokio::test]
 async fn pings_come_over_a_websocket() {
-    transport::websocket_heartbeat(echo().await).await;
+    transport::websocket_heartbeat(beating().await).await;
 }
 
 #[tokio::test]
 async fn a_websocket_client_that_answers_no_ping_is_closed() {
-    transport::websocket_times_out(echo().await).await;
+    transport::websocket_times_out(beating().await).await;
 }
 
 #[tokio::test]
@@ -186,7 +183,7 @@ async fn an_upgrade_ends_polling_with_a_noop() {
     let mut socket = echo.connect(&polling.path("websocket")).await.unwrap();
     socket.send_text("2probe").await;
     socket.expect_text("3probe").await;
-    assert_eq!(poll(&mut polling).await, ["6"]);
+    assert_eq!(polling.poll().await, ["6"]);
     socket.send_text("5").await;
     socket.send_text("4hello").await;
     socket.expect_text("4hello").await;
@@ -194,7 +191,7 @@ async fn an_upgrade_ends_polling_with_a_noop() {
 
 #[tokio::test]
 async fn http_is_refused_after_the_upgrade() {
-    let echo = echo().await;
+    let echo = beating().await;
     let (mut socket, [polling, _]) = upgraded(&echo).await;
     assert_eq!(echo.get(&polling).await.status, 400);
     socket.send_text("4hello").await;
@@ -203,7 +200,7 @@ async fn http_is_refused_after_the_upgrade() {
 
 #[tokio::test]
 async fn a_second_websocket_is_closed_after_the_upgrade() {
-    let echo = echo().await;
+    let echo = beating().await;
     let (mut socket, [_, websocket]) = upgraded(&echo).await;
     assert_accepted_and_closed(&echo, &websocket).await;
     socket.send_text("4hello").await;

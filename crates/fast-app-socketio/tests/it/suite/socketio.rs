@@ -12,6 +12,10 @@ async fn echo() -> Echo {
     Echo::start("/socket.io/").await
 }
 
+async fn beating() -> Echo {
+    Echo::start_beating("/socket.io/").await
+}
+
 /// A client in `/`, behind its `auth` event.
 async fn connected(echo: &Echo) -> RawSocket {
     let mut client = RawSocket::socketio(echo.server.addr(), "").await;
@@ -45,7 +49,7 @@ async fn assert_closes(packet: &str) {
 
 #[tokio::test]
 async fn polling_opens_a_session() {
-    transport::polling_opens(echo().await).await;
+    transport::polling_opens(beating().await).await;
 }
 
 #[tokio::test]
@@ -66,7 +70,7 @@ async fn a_session_is_opened_by_get_only() {
 
 #[tokio::test]
 async fn a_websocket_opens_a_session() {
-    transport::websocket_opens(echo().await).await;
+    transport::websocket_opens(beating().await).await;
 }
 
 #[tokio::test]
@@ -82,22 +86,22 @@ async fn a_websocket_without_a_known_transport_is_refused() {
 
 #[tokio::test]
 async fn pings_come_over_polling() {
-    transport::polling_heartbeat(echo().await).await;
+    transport::polling_heartbeat(beating().await).await;
 }
 
 #[tokio::test]
 async fn a_polling_client_that_answers_no_ping_is_closed() {
-    transport::polling_times_out(echo().await).await;
+    transport::polling_times_out(beating().await).await;
 }
 
 #[tokio::test]
 async fn pings_come_over_a_websocket() {
-    transport::websocket_heartbeat(echo().await).await;
+    transport::websocket_heartbeat(beating().await).await;
 }
 
 #[tokio::test]
 async fn a_websocket_client_that_answers_no_ping_is_closed() {
-    transport::websocket_times_out(echo().await).await;
+    transport::websocket_times_out(beating().await).await;
 }
 
 #[tokio::test]
@@ -112,21 +116,21 @@ async fn a_close_packet_ends_a_websocket_session() {
 
 #[tokio::test]
 async fn a_session_goes_over_to_a_websocket() {
-    let echo = echo().await;
+    let echo = beating().await;
     let (mut socket, _) = upgraded(&echo).await;
     enter(&mut socket, "40", "40", r#"42["auth",{}]"#).await;
 }
 
 #[tokio::test]
 async fn http_is_refused_after_the_upgrade() {
-    let echo = echo().await;
+    let echo = beating().await;
     let (_socket, [polling, _]) = upgraded(&echo).await;
     assert_eq!(echo.get(&polling).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_second_websocket_is_closed_after_the_upgrade() {
-    let echo = echo().await;
+    let echo = beating().await;
     let (_socket, [_, websocket]) = upgraded(&echo).await;
     assert_accepted_and_closed(&echo, &websocket).await;
 }
@@ -172,7 +176,7 @@ async fn a_first_packet_that_is_none_closes_the_connection() {
 
 #[tokio::test]
 async fn a_client_that_connects_to_no_namespace_is_closed() {
-    let echo = echo().await;
+    let echo = beating().await;
     let mut client = echo.websocket().await;
     // It answers its pings, so that the heartbeat is not what ends it.
     loop {
@@ -187,7 +191,7 @@ async fn a_client_that_connects_to_no_namespace_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_left_the_main_namespace_is_still_pinged() {
-    let echo = echo().await;
+    let echo = beating().await;
     let mut client = connected(&echo).await;
     client.send_text("41").await;
     client.expect_text("2").await;

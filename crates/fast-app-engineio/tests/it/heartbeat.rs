@@ -132,3 +132,23 @@ async fn a_timeout_longer_than_the_interval_is_kept() {
     assert_eq!(promptly(socket.expect_close()).await, Some(1000));
     assert_eq!(server.closed().await, CloseReason::PingTimeout);
 }
+
+/// With the clock paused, time goes on only when everybody waits, or in one step: the pause of a busy server, which is made up
+/// for. Wherever it falls, a client has from its ping on the time that it was promised.
+#[tokio::test(start_paused = true)]
+async fn a_pause_before_a_ping_takes_nothing_from_the_time_for_its_pong() {
+    for before in (240..260).step_by(3).map(Duration::from_millis) {
+        let server = Server::start(fast_heartbeat()).await;
+        let mut socket = RawSocket::engineio(server.addr()).await;
+        tokio::time::sleep(before).await;
+        tokio::time::advance(Duration::from_millis(95)).await;
+        promptly(socket.expect_text("2")).await;
+        let pinged = Instant::now();
+        assert_eq!(promptly(socket.expect_close()).await, Some(1000));
+        let left = pinged.elapsed();
+        assert!(
+            left >= Duration::from_millis(195),
+            "{left:?} after {before:?}"
+        );
+    }
+}

@@ -79,11 +79,14 @@ fn listen(mut signals: iterator::Signals, tell: oneshot::Sender<()>, hard_limit:
         }
         return;
     }
+    let mut looked = Duration::ZERO;
     loop {
         thread::sleep(LOOK.min(hard_limit.saturating_sub(begun.elapsed())));
+        // What is found now may have come right after the last look, however long the process has stood still since.
+        let earliest = std::mem::replace(&mut looked, begun.elapsed());
         let again = signals.pending().last();
         match again {
-            Some(signal) if begun.elapsed() >= ONE_ORDER => end(128 + signal, move || {
+            Some(signal) if earliest >= ONE_ORDER => end(128 + signal, move || {
                 tracing::warn!(signal, "told to end again: ending at once");
             }),
             _ if begun.elapsed() >= hard_limit => end(1, move || {

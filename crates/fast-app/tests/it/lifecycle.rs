@@ -333,8 +333,8 @@ async fn a_second_signal_ends_the_process_at_once() {
     }
 }
 
-#[tokio::test]
-async fn signals_that_come_together_are_one_order() {
+/// Runs a script that sends signals to the process of this id, for which the server ends as it does for one.
+async fn expect_one_order(script: &str) {
     let mut server = start(&[]).await;
     let mut socket = named(&server, "ann").await;
     socket.send_text(r#"42["work",300]"#).await;
@@ -342,14 +342,23 @@ async fn signals_that_come_together_are_one_order() {
     socket
         .expect_text(r#"44/nowhere,{"message":"Invalid namespace"}"#)
         .await;
-    // As when Ctrl-C reaches a supervisor and its child, and the supervisor passes it on.
-    let pid = server.pid();
-    let kill = format!("kill -INT {pid}; kill -TERM {pid}; kill -INT {pid}");
-    let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
-    assert!(sent.success());
+    let pid = server.pid().to_string();
+    let sent = Command::new("sh").args(["-c", script, &pid]).status();
+    assert!(sent.unwrap().success());
     assert_eq!(socket.expect_close().await, Some(1001));
     assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
     assert!(server.stdout().contains("worked ann\ndisconnected ann"));
+}
+
+#[tokio::test]
+async fn signals_that_come_together_are_one_order() {
+    // As when Ctrl-C reaches a supervisor and its child, and the supervisor passes it on.
+    expect_one_order("kill -INT $0; kill -TERM $0; kill -INT $0").await;
+}
+
+#[tokio::test]
+async fn signals_that_come_together_are_one_order_although_the_process_then_stands_still() {
+    expect_one_order("kill -INT $0; kill -TERM $0; kill -STOP $0; sleep 0.4; kill -CONT $0").await;
 }
 
 #[tokio::test]

@@ -65,11 +65,11 @@ async fn expect_patience(server: &mut Server) {
     timeout(TIMEOUT, complained).await.unwrap();
 
     let (before, begun) = (cpu(server), Instant::now());
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     while begun.elapsed() < Duration::from_secs(1) {
         pace.tick().await;
-        slowest = slowest.max(echo(&mut client).await);
+        times.push(echo(&mut client).await);
     }
     // A loop that spins takes all of a processor.
     let used = cpu(server) - before;
@@ -78,7 +78,12 @@ async fn expect_patience(server: &mut Server) {
         "{used:?} in {:?}",
         begun.elapsed()
     );
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    // One after the other: a machine that stands still spoils one of them, a server that is blocked more.
+    times.sort_unstable();
+    let [.., second_slowest, _] = times[..] else {
+        panic!("only {times:?} in a second")
+    };
+    assert!(second_slowest < Duration::from_millis(500), "{times:?}");
     let log = server.stderr();
     let lines = log.lines().filter(|line| line.contains("connections"));
     assert!(lines.count() < 100, "{log}");

@@ -1,7 +1,8 @@
 //! Redis and the way to it fail, and everything that was promised holds: no client is disconnected, what a caller is told
 //! is true, and the workers hear each other again.
 //!
-//! The long versions, with a thousand clients and the default watchdog, are in `benches/faults`.
+//! The long versions, with a thousand clients and the default watchdog, are in `benches/faults`. They judge how soon the
+//! workers hear each other again, too: the machine of a test may have other things to do.
 
 mod stream;
 
@@ -27,9 +28,6 @@ const FAST_BEAT: Duration = Duration::from_millis(100);
 
 /// How often a number is emitted.
 const INTERVAL: Duration = Duration::from_millis(5);
-
-/// How long it may take until something is heard again.
-const RECOVERY: Duration = Duration::from_secs(2);
 
 /// Two workers with a client each, and somebody else who emits numbers.
 struct Outage {
@@ -117,11 +115,11 @@ impl Outage {
         until("both workers are told", heard).await;
     }
 
-    /// Asserts that the outage is over in time and has done no harm; what was lost.
+    /// Asserts that the outage is over and has done no harm; what was lost.
     async fn expect_recovery(&self, cured: Instant, redis: &RedisServer) -> Loss {
         for client in &self.clients {
-            let heard = client.first_after(cured, RECOVERY).await;
-            assert!(heard.is_some(), "nothing was heard within {RECOVERY:?}");
+            let heard = client.first_after(cured, 2 * TIMEOUT).await;
+            assert!(heard.is_some(), "nothing was heard again");
         }
         for worker in &self.workers {
             until_listening(worker.manager()).await;

@@ -127,11 +127,19 @@ impl RedisServer {
         self.password = Some(password.to_owned());
     }
 
-    /// Becomes a replica of another one.
+    /// Becomes a replica of another one, and has what is in it.
     pub async fn follow(&self, master: &Self) {
         let port = master.port.to_string();
         let followed = self.cli(&["REPLICAOF", "127.0.0.1", &port]).await;
         assert_eq!(followed, "OK");
+        let deadline = Instant::now() + 2 * TIMEOUT;
+        loop {
+            let info = self.cli(&["INFO", "replication"]).await;
+            if info.contains("master_link_status:up") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no replica yet:\n{info}");
+        }
     }
 
     /// How many connections have subscribed to a channel.
@@ -202,7 +210,9 @@ impl RedisServer {
         command
             .args(["--port", &self.port.to_string()])
             .args(["--bind", "127.0.0.1", "--unixsocket", SOCKET])
-            .args(["--save", "", "--appendonly", "no"]);
+            .args(["--save", "", "--appendonly", "no"])
+            // A replica would wait 5 s for others.
+            .args(["--repl-diskless-sync-delay", "0"]);
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }

@@ -35,7 +35,8 @@ async fn a_panic_where_a_session_is_let_go_hurts_no_others() {
                 answer_ping(&mut bystander).await;
             }
         };
-        timeout(TIMEOUT, let_go).await.unwrap();
+        // Goodbye takes 3 s of a machine that does not pause.
+        timeout(4 * TIMEOUT, let_go).await.unwrap();
         answer_ping(&mut bystander).await;
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fast_app_socketio::{Ack, Binary, Data, Emit, Namespace, Payload, Socket, SocketIo};
 use serde::{Deserialize, Serialize};
 use testkit::{Frame, Polling, RawSocket};
+use tokio::time::MissedTickBehavior;
 
 use crate::{echo, echo_client, echo_server, expect_silence, start};
 
@@ -217,10 +218,12 @@ async fn attachments_that_do_not_come_close_the_connection() {
     expect_silence(&mut bystander).await;
 }
 
-/// A client of a server that gives attachments 400 ms, and emits `tick` every 100 ms.
+/// A client of a server that gives attachments 400 ms, and emits `tick` every 200 ms.
 async fn ticking() -> RawSocket {
     let namespace = echo("/").on("tick", async |socket: Socket| {
-        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        // After a standstill not all that were missed, which would bring all attachments at once.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::spawn(async move {
             while socket.emit("tick", &()).is_ok() {
                 ticks.tick().await;
@@ -242,7 +245,7 @@ async fn one_attachment_now_and_then_does_not_keep_a_packet_open() {
     client
         .send_text(r#"4510-1["message-with-ack",{"_placeholder":true,"num":9}]"#)
         .await;
-    // An attachment with every tick: all ten would take a second.
+    // An attachment with every tick: all ten would take 1.6 s.
     loop {
         let frame = client.recv().await;
         if frame.opcode == Frame::CLOSE {

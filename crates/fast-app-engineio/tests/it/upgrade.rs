@@ -55,7 +55,8 @@ async fn assert_closed_at_once(server: &Server, path: &str) {
     assert_eq!(promptly(second.expect_close()).await, None);
 }
 
-#[tokio::test]
+/// With the clock paused, for the poll waits 100 ms.
+#[tokio::test(start_paused = true)]
 async fn a_poll_waits_for_an_upgrade_packet_that_was_sent_before_it() {
     for (name, server) in Server::start_each(Config::default()).await {
         let polling = Polling::handshake(server.addr()).await;

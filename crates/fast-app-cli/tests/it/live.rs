@@ -308,11 +308,18 @@ fn tiny_program(root: &Path, word: &str) {
     fs::write(root.join("src/main.rs"), main).unwrap();
 }
 
+fn serve_tiny(root: &Path) -> Listener {
+    let mut command = fast_app(root, &["serve"]);
+    // Every program of the same name has its own folder.
+    command.env_remove("CARGO_TARGET_DIR");
+    Listener::run(command)
+}
+
 #[tokio::test]
 async fn a_program_is_started_again_when_its_files_change() {
     let place = tempfile::tempdir().unwrap();
     tiny_program(place.path(), "one");
-    let mut serve = Listener::run(fast_app(place.path(), &["serve"]));
+    let mut serve = serve_tiny(place.path());
     assert_eq!(serve.line().await, "one\n");
     fs::write(place.path().join("src/main.rs"), "broken").unwrap();
     serve.says("what ran before goes on").await;
@@ -334,10 +341,7 @@ async fn a_program_is_told_to_end_and_may_take_its_time() {
         "trap 'sleep 1; echo goodbye; exit 0' TERM\necho ready\nwhile :; do sleep 0.1; done\n";
     fs::write(place.path().join("program.sh"), program).unwrap();
     for signal in ["TERM", "INT"] {
-        let mut command = fast_app(place.path(), &["serve"]);
-        // Other tests have a program of the same name.
-        command.env_remove("CARGO_TARGET_DIR");
-        let mut serve = Listener::run(command);
+        let mut serve = serve_tiny(place.path());
         assert_eq!(serve.line().await, "ready\n");
         serve.signal(signal).await;
         assert_eq!(serve.line().await, "goodbye\n");
@@ -349,7 +353,7 @@ async fn a_program_is_told_to_end_and_may_take_its_time() {
 async fn a_build_does_not_keep_a_program_from_being_told_to_end() {
     let place = tempfile::tempdir().unwrap();
     tiny_program(place.path(), "one");
-    let mut serve = Listener::run(fast_app(place.path(), &["serve"]));
+    let mut serve = serve_tiny(place.path());
     assert_eq!(serve.line().await, "one\n");
     // A build that goes on for as long as this test holds its connection.
     let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();

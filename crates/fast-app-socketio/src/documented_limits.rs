@@ -8,7 +8,7 @@ use crate::{
     answers,
     bus::{python::reader, redis, workers},
     manager,
-    revocation::log,
+    revocation::{CONFIRMING, log},
     server::Limits,
 };
 
@@ -101,6 +101,10 @@ fn security_8_limits_are_those_of_the_docs() {
             count(reader::MAX_CALLBACK),
         ),
         ("id of the host of such an emit", count(reader::MAX_HOST)),
+        (
+            "confirmations of revocations that wait to be sent",
+            count(CONFIRMING),
+        ),
         ("revocations that are kept", count(log::LENGTH)),
     ];
     let defaults = defaults.map(|(setting, value)| (setting.to_owned(), value));

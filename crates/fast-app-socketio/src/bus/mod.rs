@@ -104,7 +104,8 @@ pub trait Listener: Send + Sync {
     /// A message has come. The next one waits until this is done.
     fn receive(&self, envelope: Envelope) -> BoxFuture<'_, ()>;
 
-    /// Messages are heard now, after none was for so long, since [`Bus::listen`] if it is the first time.
+    /// Messages are heard now, and what was published within this time may have been missed; the first time it is that since
+    /// [`Bus::listen`].
     fn resumed(&self, deaf: Duration) -> BoxFuture<'_, ()> {
         let _ = deaf;
         Box::pin(async {})

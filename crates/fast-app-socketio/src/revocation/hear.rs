@@ -14,7 +14,7 @@ use crate::{
 /// How much longer ago than a worker says a revocation may be that it has missed.
 const MARGIN: Duration = Duration::from_secs(10);
 /// How many confirmations may wait for the bus to take them.
-pub(crate) const CONFIRMING: usize = 1_024;
+pub(crate) const CONFIRMING: usize = 4_096;
 /// How often revocations are repeated, whoever asks.
 const REPEAT_EVERY: Duration = Duration::from_millis(250);
 
@@ -67,8 +67,10 @@ impl Shared {
             message: Message::Revoked { id, sockets },
         };
         let bus = self.bus.clone();
-        // Whoever floods the bus with revocations gets no more than that, and an error.
         let Ok(permit) = self.confirming.clone().try_acquire_owned() else {
+            tracing::warn!(
+                "too many confirmations wait: the worker that revoked access is not told that it is"
+            );
             return;
         };
         // The next message waits for this one, and must not wait for a bus that is slow to take something.

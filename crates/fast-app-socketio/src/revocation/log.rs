@@ -63,17 +63,20 @@ impl Log {
         }
     }
 
-    /// When it was made, which is so long ago; or how many sockets it has taken out, if it was there already. Those are not
-    /// known when taking them out has failed.
+    /// When it was made, which is so long ago; or how many sockets it has taken out, if it has done so already.
     pub(crate) fn push(
         &mut self,
         host: &HostId,
         id: u64,
         revocation: &Revocation,
         ago: Duration,
-    ) -> Result<Instant, Option<usize>> {
+    ) -> Result<Instant, usize> {
         if let Some(entry) = self.find(host, id) {
-            return Err(entry.sockets);
+            return match entry.sockets {
+                Some(sockets) => Err(sockets),
+                // It has failed, or is under way: twice is as good as once.
+                None => Ok(entry.at),
+            };
         }
         if self.entries.len() == LENGTH {
             self.entries.pop_front();
@@ -90,6 +93,13 @@ impl Log {
             sockets: None,
         });
         Ok(at)
+    }
+
+    /// It is told to others only now: they have missed it if they missed what comes now.
+    pub(crate) fn renew(&mut self, host: &HostId, id: u64) {
+        if let Some(entry) = self.find(host, id) {
+            entry.at = Instant::now();
+        }
     }
 
     /// It has taken out so many.
@@ -191,9 +201,9 @@ mod tests {
         let (mut log, host) = (Log::default(), HostId::random());
         let chat = out_of("chat|1");
         assert!(log.push(&host, 1, &chat, NOW).is_ok());
-        assert_eq!(log.push(&host, 1, &chat, NOW), Err(None));
+        assert!(log.push(&host, 1, &chat, NOW).is_ok(), "it may have failed");
         log.took_out(&host, 1, 3);
-        assert_eq!(log.push(&host, 1, &chat, NOW), Err(Some(3)));
+        assert_eq!(log.push(&host, 1, &chat, NOW), Err(3));
         assert!(log.push(&HostId::random(), 1, &chat, NOW).is_ok());
         assert_eq!(log.recent(MINUTE).len(), 2);
     }
@@ -211,6 +221,8 @@ mod tests {
             panic!("it is a revocation")
         };
         assert!(again >= Some(2 * MINUTE), "{again:?}");
+        log.renew(&host, 1);
+        assert_eq!(log.recent(MINUTE).len(), 1);
         log.push(&host, 2, &Revocation::new(Who::user("alice")), NOW)
             .unwrap();
         assert!(log.revoked_since(since, None, is_alice));

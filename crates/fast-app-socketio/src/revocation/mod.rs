@@ -210,6 +210,10 @@ impl Manager {
         };
         let local = self.apply(&message).await;
         self.hear(deadline).await?;
+        shared
+            .revocations
+            .lock()
+            .renew(&shared.host, confirming.id());
         let envelope = Envelope {
             host: shared.host.clone(),
             message,

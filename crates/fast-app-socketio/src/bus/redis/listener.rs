@@ -31,6 +31,8 @@ use crate::bus::{HostId, Listener, python::DecodeError, workers};
 
 /// Beats that may be missed.
 const MISSED_BEATS: u32 = 3;
+/// Beats that are remembered until they come back: more than are sent while one may be on its way.
+const MOST_BEATS: usize = 1_024;
 /// Time between beats until the first has come back.
 const FIRST_BEATS: Duration = Duration::from_millis(100);
 /// A connection that held for so long is replaced without a delay.
@@ -199,8 +201,7 @@ struct Beats(VecDeque<(String, Moment)>);
 impl Beats {
     fn next(&mut self) -> String {
         let beat = python::encode_beat(&HostId::random());
-        // Those before it may have been lost with the publisher's connection.
-        self.0.truncate(MISSED_BEATS as usize * 8);
+        self.0.truncate(MOST_BEATS);
         self.0.push_front((beat.clone(), Moment::now()));
         beat
     }
@@ -307,6 +308,18 @@ mod tests {
     use redis::{PushInfo, PushKind, Value};
 
     use super::*;
+
+    #[test]
+    fn a_beat_may_come_back_behind_many_others() {
+        let mut beats = Beats::default();
+        let first = beats.next();
+        // As many as are sent in 15 s.
+        let last = (0..150).map(|_| beats.next()).last().expect("many");
+        assert!(beats.sent_at(first.as_bytes()).is_some());
+        assert!(beats.sent_at(first.as_bytes()).is_none(), "once");
+        assert!(beats.sent_at(last.as_bytes()).is_some());
+        assert!(beats.0.is_empty());
+    }
 
     #[test]
     fn a_flood_of_small_messages_is_bounded() {

@@ -283,10 +283,8 @@ impl Task {
 
     /// Redis may have been away while nothing was published, and callers do not know of it: they wait.
     async fn expect_audience(&mut self) -> RedisResult<()> {
-        for _look in 0..GRACE.as_millis() / LOOK.as_millis() {
-            if self.has_audience().await? {
-                break;
-            }
+        let back_since = Instant::now();
+        while !self.has_audience().await? && back_since.elapsed() < GRACE {
             tokio::time::sleep(LOOK).await;
         }
         Ok(())

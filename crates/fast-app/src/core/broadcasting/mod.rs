@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use fast_app_socketio::{Collecting, Emit, Manager, SocketIo, deadline};
+use fast_app_socketio::{Collecting, Emit, EmitError, Manager, SocketIo, bus::BusError, deadline};
 use futures_util::future::join_all;
 use tracing::{Instrument as _, Span, field};
 
@@ -212,6 +212,11 @@ impl<E: BroadcastEvent> ExpectAcks<E> {
                 Ok((delivery, answers)) => {
                     receipt.add(delivery);
                     collecting.push(answers);
+                }
+                Err(error @ EmitError::Bus(BusError::Deaf))
+                    if collecting.is_empty() && failed.is_none() =>
+                {
+                    return Err(BroadcastError::Emit(error));
                 }
                 Err(error) => failed = failed.or(Some(error)),
             }

@@ -72,7 +72,8 @@ pub enum BroadcastError {
         /// The limit.
         limit: usize,
     },
-    /// Other workers could not be told. Clients of this process have got it.
+    /// Other workers could not be told. Clients of this process have got it; where answers are expected, those of a namespace
+    /// have not if the bus could not be heard by then ([`BusError::Deaf`](crate::bus::BusError::Deaf)).
     #[error("event did not reach the other workers")]
     Bus(#[source] BusError),
     /// It could not be emitted: there is no bus that can be used, or none that could be heard
@@ -93,7 +94,7 @@ impl BroadcastError {
 impl From<EmitError> for BroadcastError {
     fn from(error: EmitError) -> Self {
         match error {
-            EmitError::Bus(error) if !matches!(error, BusError::Deaf) => Self::Bus(error),
+            EmitError::Bus(error) => Self::Bus(error),
             EmitError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
             error => Self::Emit(error),
         }

@@ -58,6 +58,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .heartbeat(ping_interval, ping_timeout)
         .connect_timeout(Duration::from_secs(1))
         .max_payload(MAX_PAYLOAD)
+        // Tests count what 40 clients at once leave unfinished, on a busy machine for longer than the default.
+        .attachment_timeout(Duration::from_secs(60))
         .cors_allowed_origins("*")
         .namespace(echo("/"))
         .namespace(echo("/custom"))

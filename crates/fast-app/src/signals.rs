@@ -32,6 +32,9 @@ const ONE_ORDER: Duration = Duration::from_millis(250);
 /// How often the thread looks whether it is time, once the process was told to end.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How much of the time between two looks counts for [`ONE_ORDER`]: when the process stands still, signals wait with it.
+const LONGEST_LOOK: Duration = Duration::from_millis(50);
+
 /// How long the log may take to take the last line: it may be what the process hangs on.
 const LOG_LIMIT: Duration = Duration::from_secs(1);
 
@@ -79,11 +82,13 @@ fn listen(mut signals: iterator::Signals, tell: oneshot::Sender<()>, hard_limit:
         }
         return;
     }
-    let mut looked = Duration::ZERO;
+    let (mut looked, mut passed) = (begun, Duration::ZERO);
     loop {
         thread::sleep(LOOK.min(hard_limit.saturating_sub(begun.elapsed())));
-        // What is found now may have come right after the last look, however long the process has stood still since.
-        let earliest = std::mem::replace(&mut looked, begun.elapsed());
+        // What is found now may have come right after the last look.
+        let earliest = passed;
+        passed += looked.elapsed().min(LONGEST_LOOK);
+        looked = Instant::now();
         let again = signals.pending().last();
         match again {
             Some(signal) if earliest >= ONE_ORDER => end(128 + signal, move || {
